@@ -1,0 +1,53 @@
+/** How a published .NET app is packaged (`dotnet publish`). */
+export type DotnetAppKind = 'framework-dependent' | 'self-contained' | 'single-file' | 'native-aot';
+
+/** A shared framework an app asks for (runtimeconfig.json, `framework` and `frameworks`). */
+export interface FrameworkReference {
+  readonly name: string;
+  readonly version: string;
+  readonly rollForward: RollForward;
+  readonly applyPatches: boolean;
+}
+
+export type RollForward =
+  | 'Disable'
+  | 'LatestPatch'
+  | 'Minor'
+  | 'LatestMinor'
+  | 'Major'
+  | 'LatestMajor';
+
+/** What runs when the image runs, found without running anything. All paths are absolute in the image. */
+export interface DotnetApp {
+  readonly kind: DotnetAppKind;
+  /** True for single-file apps that still need a shared framework, and for all framework-dependent ones. */
+  readonly needsRuntime: boolean;
+  /** The program the image starts, symlinks resolved: muxer, apphost, bundle or native executable. */
+  readonly executable: string;
+  readonly launcher: 'muxer' | 'apphost' | 'native';
+  /** The app's managed entry assembly, where it is a file of its own. */
+  readonly assembly?: string;
+  /** Host options between `dotnet` and the assembly, e.g. `--roll-forward Major`. */
+  readonly hostOptions: readonly string[];
+  /** Arguments for the app itself. */
+  readonly args: readonly string[];
+  /** WorkingDir of the image, or `/`. */
+  readonly workingDirectory: string;
+  /** Env of the image, as given, the last of a repeated name winning. */
+  readonly env: ReadonlyMap<string, string>;
+  /** Frameworks asked for, roll-forward settings applied; empty unless `needsRuntime`. */
+  readonly frameworks: readonly FrameworkReference[];
+  /** Version of the app's .NET where the files tell it: `10.0`, `8.0.30`. */
+  readonly version?: string;
+  readonly aspnet: boolean;
+  /** True when runtimeconfig sets `System.Globalization.Invariant`. */
+  readonly invariantGlobalization: boolean;
+  /** For single-file apps: what the host looks for when it extracts. */
+  readonly bundle?: {
+    readonly id: string;
+    readonly majorVersion: number;
+    readonly extracts: boolean;
+  };
+  /** One sentence a fact, for people: what was found where. */
+  readonly evidence: readonly string[];
+}

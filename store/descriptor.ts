@@ -1,0 +1,19 @@
+import type { Digest } from './digest.ts';
+
+/** OCI image-spec, descriptor.md. The wire's spelling; `size` is in bytes. */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly size: number;
+  readonly artifactType?: string;
+  readonly platform?: DescriptorPlatform;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** OCI image-spec, image-index.md, `platform`. */
+export interface DescriptorPlatform {
+  readonly architecture: string;
+  readonly os: string;
+  readonly 'os.version'?: string;
+  readonly variant?: string;
+}

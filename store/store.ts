@@ -1,0 +1,112 @@
+import type { Descriptor } from './descriptor.ts';
+import type { DiffID, Digest } from './digest.ts';
+import type { LayerIndex } from './entry.ts';
+
+/** Bytes that can be read at any position. */
+export interface RandomAccess {
+  /** In bytes. */
+  readonly size: number;
+  /** Exactly `length` bytes from `offset`, fewer only at the end. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** What a long call tells while it runs. */
+export type StoreEvent =
+  | { readonly event: 'blob-written'; readonly digest: Digest; readonly size: number }
+  | {
+      readonly event: 'layer-progress';
+      readonly digest: Digest;
+      readonly read: number;
+      readonly size: number;
+    }
+  | {
+      readonly event: 'layer-written';
+      readonly diffID: DiffID;
+      readonly size: number;
+      readonly entries: number;
+    };
+
+/** Files by digest in `blobs/sha256/`, byte for byte as they came. */
+export interface Blobs {
+  /** The size of the blob, or undefined when the store has none. */
+  size(digest: Digest): Promise<number | undefined>;
+  /**
+   * Takes `bytes` into the store under `expected.digest`. Nothing becomes visible unless size and
+   * digest hold; a blob that another writer committed meanwhile is success. `bytes` is drained.
+   * @throws StoreError `SIZE_MISMATCH`, `DIGEST_MISMATCH`, `STORE_FULL`.
+   */
+  write(
+    expected: { readonly digest: Digest; readonly size: number },
+    bytes: AsyncIterable<Uint8Array>,
+    options?: CallOptions,
+  ): Promise<void>;
+  /** Takes bytes held in memory; returns their digest. */
+  put(bytes: Uint8Array): Promise<Digest>;
+  /**
+   * The whole blob, verified.
+   * @throws StoreError `BLOB_MISSING`, `DIGEST_MISMATCH`, or `SIZE_MISMATCH` above `cap` bytes.
+   */
+  read(digest: Digest, cap: number): Promise<Uint8Array>;
+  /** The blob in sequence, verified at its end: an error after the last chunk voids what was read. */
+  stream(digest: Digest, options?: CallOptions): AsyncIterable<Uint8Array>;
+  /** The blob for reading at any position, not verified. `path` is its file, for a peer process. */
+  open(digest: Digest): Promise<RandomAccess & { readonly path: string; close(): Promise<void> }>;
+}
+
+/** An uncompressed layer, open for reading. */
+export interface Layer {
+  readonly diffID: DiffID;
+  readonly index: LayerIndex;
+  /** Descriptor of the uncompressed tar, for synchronous positional reads in hot loops. */
+  readonly fd: number;
+  close(): void;
+}
+
+/** Uncompressed layers in `layers/v1/`. */
+export interface Layers {
+  has(diffID: DiffID): Promise<boolean>;
+  /**
+   * Inflates the blob (gzip, zstd or plain, told by its first bytes), reads the tar and commits
+   * tar and index, unless the layer is there. One pass, memory flat in the layer's size.
+   * @throws StoreError `LAYER_CORRUPT`, `LAYER_LIMIT`, `DIGEST_MISMATCH`, `STORE_FULL`.
+   */
+  ingest(blob: Digest, diffID: DiffID, options?: CallOptions): Promise<void>;
+  /** Takes an uncompressed tar made here; commits it as a layer and, by hard link, as a blob. */
+  write(
+    tar: AsyncIterable<Uint8Array>,
+    options?: CallOptions,
+  ): Promise<{ diffID: DiffID; size: number }>;
+  /** @throws StoreError `BLOB_MISSING` when the layer was never taken in, `STORE_CORRUPT`. */
+  open(diffID: DiffID): Promise<Layer>;
+}
+
+/** Names of manifests: the entries of `index.json` that carry `org.opencontainers.image.ref.name`. */
+export interface Refs {
+  /** In the order of their names. */
+  list(): Promise<readonly Ref[]>;
+  get(name: string): Promise<Descriptor | undefined>;
+  set(name: string, descriptor: Descriptor): Promise<void>;
+  /** True when the name was there. */
+  delete(name: string): Promise<boolean>;
+}
+
+export interface Ref {
+  readonly name: string;
+  readonly descriptor: Descriptor;
+}
+
+export interface Store {
+  /** The folder, absolute. */
+  readonly path: string;
+  readonly blobs: Blobs;
+  readonly layers: Layers;
+  readonly refs: Refs;
+}
+
+export interface OpenStoreOptions {
+  readonly onEvent?: (event: StoreEvent) => void;
+}
