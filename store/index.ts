@@ -17,6 +17,10 @@ export type {
 } from './entry.ts';
 export type { StoreErrorCode } from './error.ts';
 export { StoreError } from './error.ts';
+export type { Limits } from './limits.ts';
+export { defaultLimits } from './limits.ts';
+export { compareNames, decodeName, encodeName } from './name.ts';
+export { openStore } from './open.ts';
 export type {
   Blobs,
   CallOptions,
@@ -29,3 +33,5 @@ export type {
   Store,
   StoreEvent,
 } from './store.ts';
+export type { TarEntry } from './tar/writer.ts';
+export { tarEnd, tarHeader, tarPadding } from './tar/writer.ts';

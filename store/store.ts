@@ -1,6 +1,7 @@
 import type { Descriptor } from './descriptor.ts';
 import type { DiffID, Digest } from './digest.ts';
 import type { LayerIndex } from './entry.ts';
+import type { Limits } from './limits.ts';
 
 /** Bytes that can be read at any position. */
 export interface RandomAccess {
@@ -109,4 +110,6 @@ export interface Store {
 
 export interface OpenStoreOptions {
   readonly onEvent?: (event: StoreEvent) => void;
+  /** Caps on what a layer may cost; `defaultLimits` where nothing is said. */
+  readonly limits?: Partial<Limits>;
 }

@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs';
+import type { ErrorObject } from 'ajv';
+
+/** Says what is wrong with `value` in one sentence, or nothing when it satisfies the schema. */
+export type Validate = (value: unknown) => string | undefined;
+
+const validators = new Map<string, Promise<Validate>>();
+
+/**
+ * The check that `./NAME.schema.json` describes (JSON Schema draft 2020-12, ajv strict mode). A
+ * schema may refer to a sibling by `"$ref": "NAME.schema.json"`. ajv is loaded at the first call,
+ * so that a command that validates nothing starts without it.
+ */
+export function createValidator(name: string): Promise<Validate> {
+  const known = validators.get(name);
+  if (known !== undefined) {
+    return known;
+  }
+  const validator = compile(name);
+  validators.set(name, validator);
+  return validator;
+}
+
+async function compile(name: string): Promise<Validate> {
+  const { Ajv2020 } = await import('ajv/dist/2020.js');
+  const ajv = new Ajv2020({
+    strict: true,
+    discriminator: true,
+    verbose: true,
+    loadSchema: async (file) => readSchema(file),
+  });
+  const check = await ajv.compileAsync(readSchema(`${name}.schema.json`));
+  return (value) => (check(value) ? undefined : sentenceOf(check.errors ?? []));
+}
+
+function readSchema(file: string): object {
+  return JSON.parse(readFileSync(new URL(`./${file}`, import.meta.url), 'utf8'));
+}
+
+/** Of several errors, as `anyOf` gives them, the one deepest in the document says most. */
+function sentenceOf(errors: readonly ErrorObject[]): string {
+  const depth = (error: ErrorObject) => error.instancePath.split('/').length;
+  const [first] = [...errors].sort((a, b) => depth(b) - depth(a));
+  if (first === undefined) {
+    return 'found a value that does not satisfy its schema';
+  }
+  const where = first.instancePath === '' ? 'at the top' : `at ${first.instancePath}`;
+  const wanted = (first.message ?? 'must be valid').replace(/^must /, '');
+  return `${where}: found ${shown(first.data)}, wanted it to ${wanted}${detailOf(first)}`;
+}
+
+function detailOf({ keyword, params }: ErrorObject): string {
+  const detail: unknown = {
+    additionalProperties: params['additionalProperty'],
+    unevaluatedProperties: params['unevaluatedProperty'],
+    const: params['allowedValue'],
+    enum: params['allowedValues'],
+  }[keyword];
+  return detail === undefined ? '' : `: ${JSON.stringify(detail)}`;
+}
+
+function shown(value: unknown): string {
+  if (Array.isArray(value)) {
+    return `an array of ${value.length}`;
+  }
+  if (typeof value === 'object' && value !== null) {
+    return 'an object';
+  }
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}

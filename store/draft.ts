@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import { writeSync } from 'node:fs';
+import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { storeErrorOf, storing } from './io-error.ts';
+
+/**
+ * A file that becomes visible whole, or not at all: written under a name of its own, flushed to
+ * the disk, renamed, and the folder flushed too.
+ */
+export interface Draft {
+  readonly path: string;
+  /** Appends. @throws StoreError `STORE_FULL`, `STORE_UNUSABLE`. */
+  write(bytes: Uint8Array): void;
+  /** Puts it in place of `target`; the draft is spent. A file that is there already gives way. */
+  commit(target: string): Promise<void>;
+}
+
+/**
+ * Opens a draft in `folder` for `use`. One that was not committed by then is removed, whether
+ * `use` returned, threw or was aborted.
+ */
+export async function withDraft<T>(folder: string, use: (draft: Draft) => Promise<T>): Promise<T> {
+  const path = join(folder, `${process.pid}-${randomUUID()}`);
+  const handle = await storing(path, () => open(path, 'wx', 0o644));
+  try {
+    return await use({
+      path,
+      write: (bytes) => writeAll(handle, bytes, path),
+      commit: (target) =>
+        storing(target, async () => {
+          await handle.sync();
+          await makeFolder(dirname(target));
+          await rename(path, target);
+          await flushFolder(dirname(target));
+        }),
+    });
+  } finally {
+    await handle.close();
+    await rm(path, { force: true });
+  }
+}
+
+/** A draft of bytes held in memory, committed. */
+export async function writeFileWhole(
+  folder: string,
+  target: string,
+  bytes: Uint8Array,
+): Promise<void> {
+  await withDraft(folder, async (draft) => {
+    draft.write(bytes);
+    await draft.commit(target);
+  });
+}
+
+/** Gives a committed file a second name. One that is there already stays. */
+export async function linkFile(from: string, target: string): Promise<void> {
+  await makeFolder(dirname(target));
+  try {
+    await link(from, target);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) {
+      throw error;
+    }
+  }
+  await flushFolder(dirname(target));
+}
+
+/** Makes a folder and those above it, durably. */
+export async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) {
+    return;
+  }
+  for (let folder = path; folder.length >= first.length; folder = dirname(folder)) {
+    await flushFolder(dirname(folder));
+  }
+}
+
+/** A rename is durable once the folder is. */
+async function flushFolder(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Synchronous: into the page cache it costs a fraction of what a promise does. */
+function writeAll(handle: FileHandle, bytes: Uint8Array, path: string): void {
+  try {
+    for (let at = 0; at < bytes.length; ) {
+      at += writeSync(handle.fd, bytes, at);
+    }
+  } catch (error) {
+    throw storeErrorOf(error, path);
+  }
+}

@@ -1,0 +1,106 @@
+import { Buffer } from 'node:buffer';
+import { StoreError } from '../error.ts';
+import type { Limits } from '../limits.ts';
+import { inflateGzip } from './gzip.ts';
+import { inflateZstd } from './zstd.ts';
+
+/**
+ * The bytes of a layer blob, inflated. How it is compressed is told by its first bytes (gzip,
+ * zstd, else none): media types of real images are often wrong. Each chunk given out may be
+ * overwritten by the next; those of `source` must stay as they are. Breaking out of the loop closes
+ * `source`.
+ * @throws StoreError `LAYER_CORRUPT`, and `LAYER_LIMIT` when too much comes out.
+ */
+export async function* inflate(
+  source: AsyncIterable<Uint8Array>,
+  limits: Limits,
+): AsyncGenerator<Uint8Array, void> {
+  let taken = 0;
+  let given = 0;
+  const counted = async function* () {
+    for await (const chunk of source) {
+      taken += chunk.length;
+      yield chunk;
+    }
+  };
+  const input = counted();
+  try {
+    const { head, whole } = await peek(input, 6);
+    for await (const chunk of inflaterOf(head)(whole)) {
+      given += chunk.length;
+      if (given > limits.layerSize) {
+        throw overLimit(`${given} bytes`, `${limits.layerSize}`);
+      }
+      if (given > limits.ratioFloor && given > taken * limits.ratio) {
+        throw overLimit(`${given} bytes out of ${taken}`, `${limits.ratio} for each`);
+      }
+      yield chunk;
+    }
+  } finally {
+    await input.return(undefined);
+  }
+}
+
+const gzipMagic = Buffer.from([0x1f, 0x8b]);
+const zstdMagic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
+/** The first byte of a skippable frame is any of 0x50 to 0x5f. */
+const skippableMagic = Buffer.from([0x2a, 0x4d, 0x18]);
+
+/** Known, but not of the OCI image-spec, and no longer written by anything. */
+const foreignMagics = new Map([
+  ['xz', Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00])],
+  ['bzip2', Buffer.from('BZh')],
+]);
+
+function inflaterOf(
+  head: Buffer,
+): (source: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array> {
+  const begins = (magic: Buffer, at = 0) => head.subarray(at, at + magic.length).equals(magic);
+  if (begins(gzipMagic)) {
+    return inflateGzip;
+  }
+  const skippable = begins(skippableMagic, 1) && ((head[0] ?? 0) & 0xf0) === 0x50;
+  if (begins(zstdMagic) || skippable) {
+    return inflateZstd;
+  }
+  for (const [name, magic] of foreignMagics) {
+    if (begins(magic)) {
+      throw new StoreError(
+        'LAYER_CORRUPT',
+        `inflating the layer: found ${name} data, wanted gzip, zstd or a plain tar`,
+        { hint: 'rebuild the image with gzip or zstd layers' },
+      );
+    }
+  }
+  return (source) => source;
+}
+
+/** The first `length` bytes, or fewer when there are none, and everything from the start again. */
+async function peek(
+  source: AsyncGenerator<Uint8Array>,
+  length: number,
+): Promise<{ head: Buffer; whole: AsyncIterable<Uint8Array> }> {
+  const first: Uint8Array[] = [];
+  let held = 0;
+  while (held < length) {
+    const { value, done } = await source.next();
+    if (done === true) {
+      break;
+    }
+    first.push(value);
+    held += value.length;
+  }
+  const whole = async function* () {
+    yield* first;
+    yield* source;
+  };
+  return { head: Buffer.concat(first).subarray(0, length), whole: whole() };
+}
+
+function overLimit(found: string, limit: string): StoreError {
+  return new StoreError(
+    'LAYER_LIMIT',
+    `inflating the layer: found ${found}, wanted at most ${limit}`,
+    { hint: 'raise the limit with the `limits` option of openStore, if you trust the image' },
+  );
+}

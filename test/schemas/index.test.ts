@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { createValidator } from '../../schemas/index.ts';
+
+const descriptor = {
+  mediaType: 'application/vnd.oci.image.manifest.v1+json',
+  digest: `sha256:${'0'.repeat(64)}`,
+  size: 7,
+};
+
+test('createValidator accepts a value and its foreign members when the schema allows them', async () => {
+  const validate = await createValidator('store-index');
+  expect(validate({ schemaVersion: 2, manifests: [descriptor], other: 1 })).toBeUndefined();
+});
+
+test.each([
+  [[], 'at the top: found an array of 0, wanted it to be object'],
+  [
+    { schemaVersion: 2 },
+    "at the top: found an object, wanted it to have required property 'manifests'",
+  ],
+  [
+    { schemaVersion: 1, manifests: [] },
+    'at /schemaVersion: found 1, wanted it to be equal to constant: 2',
+  ],
+  [
+    { schemaVersion: 2, manifests: [{ ...descriptor, size: -1 }] },
+    'at /manifests/0/size: found -1, wanted it to be >= 0',
+  ],
+  [
+    {
+      schemaVersion: 2,
+      manifests: [{ ...descriptor, annotations: { a: 'x'.repeat(90), b: null } }],
+    },
+    'at /manifests/0/annotations/b: found null, wanted it to be string',
+  ],
+])(
+  'createValidator names the path, the value found and the one wanted when given %j',
+  async (value, sentence) => {
+    const validate = await createValidator('store-index');
+    expect(validate(value)).toBe(sentence);
+  },
+);
+
+test('createValidator fails when there is no such schema', async () => {
+  await expect(createValidator('nothing')).rejects.toThrow('nothing.schema.json');
+});
