@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, constants } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface DockerRegistry {
+  /** `127.0.0.1:port`, as it stands in a reference. */
+  readonly host: string;
+  close(): Promise<void>;
+}
+
+/** Milliseconds in which it must accept connections. */
+const readyWithin = 30_000;
+
+/**
+ * The distribution project's registry (Debian: docker-registry) on loopback, plain HTTP, empty, its
+ * files in a folder of its own. Undefined, with a line that says why, where it is not installed.
+ */
+export async function startDockerRegistry(): Promise<DockerRegistry | undefined> {
+  const program = findProgram('docker-registry');
+  if (program === undefined) {
+    console.log('skipped: docker-registry is not installed (apt-get install docker-registry)');
+    return undefined;
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'docker-registry-'));
+  const port = await freePort();
+  const config = join(folder, 'config.yml');
+  const settings = {
+    version: 0.1,
+    log: { level: 'error', accesslog: { disabled: true } },
+    storage: { filesystem: { rootdirectory: join(folder, 'data') } },
+    http: { addr: `127.0.0.1:${port}` },
+  };
+  await writeFile(config, JSON.stringify(settings)); // JSON is YAML.
+
+  const child = spawn(program, ['serve', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const ended = once(child, 'exit');
+  let said = '';
+  child.stderr.on('data', (text) => {
+    said += text;
+  });
+  async function close() {
+    child.kill();
+    await ended;
+    await rm(folder, { recursive: true, force: true });
+  }
+
+  const deadline = Date.now() + readyWithin;
+  while (!(await accepts(port))) {
+    if (child.exitCode !== null || Date.now() > deadline) {
+      await close();
+      throw new Error(`startDockerRegistry: it does not listen on port ${port}: ${said}`);
+    }
+    await sleep(20);
+  }
+  return { host: `127.0.0.1:${port}`, close };
+}
+
+/** The file of a program on PATH. */
+export function findProgram(name: string): string | undefined {
+  const files = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, name));
+  return files.find((file) => {
+    try {
+      accessSync(file, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') {
+    throw new Error('freePort: the server did not listen on a port');
+  }
+  return address.port;
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

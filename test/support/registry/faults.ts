@@ -1,0 +1,57 @@
+/** What a request is for. `data` is the host that blobs are redirected to. */
+export type Endpoint = 'manifest' | 'blob' | 'token' | 'data';
+
+/** How an answer goes wrong. Bodies keep their declared length unless the fault is about it. */
+export type Flaw =
+  /** Another status, with headers and a body of the caller's. */
+  | {
+      readonly kind: 'status';
+      readonly status: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body?: string;
+    }
+  /** Other bytes in place of the right ones, told with their true length. */
+  | { readonly kind: 'body'; readonly body: string | Uint8Array }
+  /** The connection breaks after `after` bytes of the body. */
+  | { readonly kind: 'drop'; readonly after: number }
+  /** The body ends early, and Content-Length agrees with the lie. */
+  | { readonly kind: 'truncate'; readonly to: number }
+  /** Content-Length says `delta` more bytes than there are; then the connection ends. */
+  | { readonly kind: 'length'; readonly delta: number }
+  /** The first byte is another one. */
+  | { readonly kind: 'corrupt' }
+  /** Nothing more comes after `after` bytes, and the connection stays open. */
+  | { readonly kind: 'stall'; readonly after: number }
+  /** Answered in full although a Range was asked for. */
+  | { readonly kind: 'ignore-range' }
+  /** A Range other than the one asked for. */
+  | { readonly kind: 'wrong-range' }
+  /** Sent in chunks, without Content-Length. */
+  | { readonly kind: 'chunked' }
+  /** Headers added to the right answer. */
+  | { readonly kind: 'headers'; readonly headers: Readonly<Record<string, string>> }
+  /** Sent elsewhere. */
+  | { readonly kind: 'redirect'; readonly location: string; readonly status?: number };
+
+export interface Fault {
+  readonly on: Endpoint;
+  /** Only requests whose path contains this. */
+  readonly path?: string;
+  /** How many requests it strikes; every one unless given. */
+  readonly times?: number;
+  readonly flaw: Flaw;
+}
+
+/** Hands out, request by request, the flaws that strike it, in the order the faults are listed. */
+export function createFaults(faults: readonly Fault[]): (on: Endpoint, path: string) => Flaw[] {
+  const left = faults.map((fault) => ({ ...fault, left: fault.times ?? Number.POSITIVE_INFINITY }));
+  return (on, path) => {
+    const struck = left.filter(
+      (fault) => fault.on === on && fault.left > 0 && path.includes(fault.path ?? ''),
+    );
+    for (const fault of struck) {
+      fault.left -= 1;
+    }
+    return struck.map((fault) => fault.flaw);
+  };
+}

@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ServedImage, ServedManifest } from './image.ts';
+
+interface WireDescriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+}
+
+interface WireManifest {
+  readonly manifests?: readonly WireDescriptor[];
+  readonly config?: WireDescriptor;
+  readonly layers?: readonly WireDescriptor[];
+}
+
+/** What an OCI image layout of ours holds, to be served as `repository:tag`: its first manifest. */
+export async function imageOfLayout(
+  folder: string,
+  repository: string,
+  tag: string,
+): Promise<ServedImage> {
+  const index: WireManifest = JSON.parse(await readFile(join(folder, 'index.json'), 'utf8'));
+  const root = index.manifests?.[0];
+  if (root === undefined) {
+    throw new Error(`imageOfLayout: ${folder} holds no manifest`);
+  }
+  const manifests: ServedManifest[] = [];
+  const blobs: Uint8Array[] = [];
+  const blob = (descriptor: WireDescriptor) =>
+    readFile(join(folder, 'blobs', ...descriptor.digest.split(':')));
+
+  async function take(descriptor: WireDescriptor): Promise<void> {
+    const bytes = await blob(descriptor);
+    const document: WireManifest = JSON.parse(bytes.toString('utf8'));
+    for (const child of document.manifests ?? []) {
+      await take(child);
+    }
+    for (const child of [
+      ...(document.config ? [document.config] : []),
+      ...(document.layers ?? []),
+    ]) {
+      blobs.push(await blob(child));
+    }
+    manifests.push({ mediaType: descriptor.mediaType, bytes });
+  }
+
+  await take(root);
+  return { repository, tags: [tag], manifests, blobs };
+}
