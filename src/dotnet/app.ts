@@ -7,6 +7,8 @@ export interface FrameworkReference {
   readonly version: string;
   readonly rollForward: RollForward;
   readonly applyPatches: boolean;
+  /** Take a prerelease only where no release fits. */
+  readonly preferRelease: boolean;
 }
 
 export type RollForward =

@@ -1,0 +1,163 @@
+import { ConvertError } from '../error.ts';
+import type { Contents } from '../tree/contents.ts';
+import type { Tree } from '../tree/tree.ts';
+import type { DotnetApp } from './app.ts';
+import { baseName, folderOf } from './command.ts';
+import { type Files, filesOfTree } from './files.ts';
+import { hostFiles } from './host-files.ts';
+import { baseFramework, type DotnetFolder, readDotnetFolder } from './installed.ts';
+import { runtimeMissing } from './messages.ts';
+import { defaultDotnetRoot } from './muxer.ts';
+import { type Resolution, resolveFrameworks } from './resolve.ts';
+import { findDotnetFolders, findHostRuntimes } from './runtimes.ts';
+import { settingsOf } from './settings.ts';
+
+/** Where a runtime may come from; `auto` is the image, then the host. */
+export type RuntimeSource =
+  | 'auto'
+  | 'image'
+  | 'host'
+  | { readonly path: string }
+  | { readonly tree: Tree; readonly contents: Contents };
+
+export interface RuntimeOptions {
+  readonly source: RuntimeSource;
+  /** The environment of this process: PATH and DOTNET_ROOT lead to the host's runtimes. */
+  readonly hostEnv: Readonly<Record<string, string | undefined>>;
+}
+
+/** The runtime an app is built with. */
+export interface ChosenRuntime {
+  readonly from: 'image' | 'host' | 'folder' | 'reference';
+  /** Where it lies now, absolute in `files`. */
+  readonly path: string;
+  readonly files: Files;
+  /**
+   * Where it lies in the built image. When `from` is not `image`, whatever the image has there goes
+   * first: `dotnet` loads the highest `host/fxr` it finds.
+   */
+  readonly root: string;
+  /** In the order of the host: the base framework last. */
+  readonly frameworks: readonly { readonly name: string; readonly version: string }[];
+  /** What of the folder is used: files and folders relative to `path` and `root`. */
+  readonly parts: readonly string[];
+}
+
+/** A .NET folder that may serve. */
+export interface RuntimeCandidate {
+  readonly from: ChosenRuntime['from'];
+  readonly files: Files;
+  readonly folder: DotnetFolder;
+}
+
+/**
+ * The runtime `app` runs on: the first folder of `source` whose frameworks satisfy the host's own rules.
+ * @returns undefined for an app that needs none.
+ * @throws ConvertError `RUNTIME_NOT_FOUND` where there is no .NET at all, `FRAMEWORK_NOT_FOUND` and
+ * `FRAMEWORK_CONFLICT` as the host would, `RUNTIMECONFIG_INVALID`.
+ */
+export function chooseRuntime(
+  app: DotnetApp,
+  tree: Tree,
+  contents: Contents,
+  options: RuntimeOptions,
+): ChosenRuntime | undefined {
+  return app.needsRuntime
+    ? chooseAmong(app, candidatesOf(app, tree, contents, options))
+    : undefined;
+}
+
+/** Without I/O of its own: `candidates` are in the order of preference. For errors see `chooseRuntime`. */
+export function chooseAmong(
+  app: DotnetApp,
+  candidates: readonly RuntimeCandidate[],
+): ChosenRuntime {
+  const settings = settingsOf(app.env, app.hostOptions);
+  const tried = candidates.map((candidate) => ({
+    candidate,
+    resolution: withBase(resolveFrameworks(app.frameworks, settings, candidate.folder.frameworks)),
+  }));
+  for (const { candidate, resolution } of tried) {
+    if (resolution.kind === 'resolved') {
+      return chosen(candidate, resolution);
+    }
+  }
+  throw runtimeMissing(app, tried);
+}
+
+/** Without the base framework there is no `libhostpolicy.so`, and nothing runs. */
+function withBase(resolution: Resolution): Resolution {
+  return resolution.kind === 'resolved' &&
+    !resolution.chosen.some(({ name }) => name === baseFramework)
+    ? { kind: 'missing', name: baseFramework, version: 'any' }
+    : resolution;
+}
+
+function chosen(
+  { from, files, folder }: RuntimeCandidate,
+  { chosen }: Extract<Resolution, { kind: 'resolved' }>,
+): ChosenRuntime {
+  const frameworks = chosen.map(({ name, version }) => ({ name, version: version.text }));
+  return {
+    from,
+    path: folder.path,
+    files,
+    root: from === 'image' ? folder.path : defaultDotnetRoot,
+    frameworks,
+    parts: [
+      'dotnet',
+      `host/fxr/${folder.hostfxr.text}`,
+      ...frameworks.map(({ name, version }) => `shared/${name}/${version}`),
+    ],
+  };
+}
+
+function candidatesOf(
+  app: DotnetApp,
+  tree: Tree,
+  contents: Contents,
+  { source, hostEnv }: RuntimeOptions,
+): readonly RuntimeCandidate[] {
+  const image = (): RuntimeCandidate[] => {
+    const files = filesOfTree(tree, contents);
+    const own = baseName(app.executable) === 'dotnet' ? [folderOf(app.executable)] : [];
+    return findDotnetFolders(files, app.env, own).map((folder) => ({
+      from: 'image',
+      files,
+      folder,
+    }));
+  };
+  const host = (): RuntimeCandidate[] =>
+    findHostRuntimes(hostEnv).map((folder) => ({ from: 'host', files: hostFiles, folder }));
+  switch (source) {
+    case 'auto':
+      return [...image(), ...host()];
+    case 'image':
+      return image();
+    case 'host':
+      return host();
+    default:
+      return 'path' in source ? [candidateAt(source.path)] : ofReference(source);
+  }
+}
+
+function ofReference(source: { tree: Tree; contents: Contents }): RuntimeCandidate[] {
+  const files = filesOfTree(source.tree, source.contents);
+  return findDotnetFolders(files, new Map()).map((folder) => ({
+    from: 'reference',
+    files,
+    folder,
+  }));
+}
+
+function candidateAt(path: string): RuntimeCandidate {
+  const folder = readDotnetFolder(hostFiles, path);
+  if (folder === undefined) {
+    throw new ConvertError(
+      'RUNTIME_NOT_FOUND',
+      `reading the runtime at ${path}: found no .NET there, wanted a folder with dotnet, host/fxr and shared`,
+      { hint: 'give the folder that `dotnet --list-runtimes` shows before /shared' },
+    );
+  }
+  return { from: 'folder', files: hostFiles, folder };
+}

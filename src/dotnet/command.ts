@@ -1,0 +1,103 @@
+import { ConvertError } from '../error.ts';
+import type { ExecutionConfig } from '../oci/config.ts';
+
+/** What an image starts, wrappers taken off. */
+export interface Command {
+  /** The program as the image names it. */
+  readonly name: string;
+  readonly args: readonly string[];
+  /** Absolute. */
+  readonly workingDirectory: string;
+  readonly env: ReadonlyMap<string, string>;
+  /** How the image put it, for messages. */
+  readonly shown: string;
+}
+
+export const shells = new Set(['sh', 'bash', 'dash', 'ash', 'zsh', 'busybox']);
+
+/** Programs that only start another one and reap zombies. */
+const inits = new Set(['tini', 'tini-static', 'dumb-init', 'catatonit']);
+
+/** Words that a shell takes as they are: no quotes, globs, variables, redirections, control operators. */
+const plainWord = /^(?![#~])[^\s'"\\`$&;|<>()[\]{}*?!]+$/;
+
+/**
+ * The one program an image starts: Entrypoint then Cmd, with `/bin/sh -c` taken off where the script is
+ * one simple command, and small init programs always.
+ * @throws ConvertError `APP_NOT_FOUND` for an image that starts nothing, `SHELL_ENTRYPOINT` for a script
+ * that is more than one simple command.
+ */
+export function commandOf(config: ExecutionConfig): Command {
+  const words = [...config.Entrypoint, ...config.Cmd];
+  const shown = JSON.stringify(words).slice(0, 400);
+  const [name, ...args] = unwrap(words, shown);
+  if (name === undefined || name === '') {
+    throw new ConvertError(
+      'APP_NOT_FOUND',
+      'finding the app: the image has neither Entrypoint nor Cmd, wanted one that starts a .NET app',
+      { hint: 'rebuild the image with ENTRYPOINT ["dotnet", "/app/NAME.dll"]' },
+    );
+  }
+  return {
+    name,
+    args,
+    workingDirectory: absolute(config.WorkingDir),
+    env: new Map(config.Env.map(splitVariable)),
+    shown,
+  };
+}
+
+export function absolute(directory: string): string {
+  return directory.startsWith('/') ? directory : `/${directory}`;
+}
+
+function splitVariable(variable: string): [string, string] {
+  const at = variable.indexOf('=');
+  return at === -1 ? [variable, ''] : [variable.slice(0, at), variable.slice(at + 1)];
+}
+
+function unwrap(words: readonly string[], shown: string): readonly string[] {
+  const [name = '', ...args] = words;
+  if (inits.has(baseName(name)) && args.length > 0) {
+    const separator = args.indexOf('--');
+    return unwrap(args.slice(separator + 1), shown);
+  }
+  const script = args[1];
+  if (!shells.has(baseName(name)) || args[0] !== '-c' || script === undefined) {
+    return words;
+  }
+  const [first = '', ...rest] = script.trim().split(/[ \t\n]+/);
+  const simple = first === 'exec' ? rest : [first, ...rest];
+  if (!simple.every((word) => plainWord.test(word)) || simple[0]?.includes('=') !== false) {
+    throw shellEntrypoint(`runs the shell script ${JSON.stringify(firstLine(script))}`, shown);
+  }
+  return unwrap(simple, shown);
+}
+
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** The folder of an absolute path; `''` stands for the root, so that a name can be put behind a slash. */
+export function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'));
+}
+
+export function firstLine(text: string): string {
+  return text.trim().split('\n', 1)[0]?.slice(0, 200) ?? '';
+}
+
+export function shellEntrypoint(found: string, shown: string): ConvertError {
+  return new ConvertError(
+    'SHELL_ENTRYPOINT',
+    `finding the app: the image's command ${shown} ${found}, wanted one program: OSv runs no shell`,
+    {
+      hint: 'rebuild the image with the app itself as entry point: ENTRYPOINT ["dotnet", "/app/NAME.dll"]',
+    },
+  );
+}
+
+/** `name` as the image's working directory sees it. */
+export function pathFrom(command: Command, name: string): string {
+  return name.startsWith('/') ? name : `${command.workingDirectory}/${name}`;
+}

@@ -1,0 +1,88 @@
+import type { BrokenElf, Elf } from '../elf/elf.ts';
+import { readElf } from '../elf/read.ts';
+import { ConvertError } from '../error.ts';
+import type { SyncAccess } from '../tree/contents.ts';
+import type { DotnetApp } from './app.ts';
+import { describeApphost } from './apphost.ts';
+import { namedCandidates } from './candidates.ts';
+import { appOf, type Image } from './description.ts';
+import { problemOfElf } from './installed.ts';
+import { unsuitable } from './managed.ts';
+import { ilcVersion, nativeAotMarks, readHostMarkers } from './markers.ts';
+import { describeSingleFile } from './single-file.ts';
+
+/**
+ * The app that the executable at `path` is or starts: an apphost, a single file or Native AOT.
+ * @throws ConvertError `APP_NOT_FOUND`, `APP_INVALID`, `RUNTIMECONFIG_INVALID`.
+ */
+export function describeExecutable(image: Image, path: string): DotnetApp {
+  const app = image.files.read(path, (access) => {
+    const elf = requireElf(readElf(access), access, path, image);
+    const markers = readHostMarkers(access, elf);
+    if (markers === undefined) {
+      return describeNativeAot(image, path, elf, access);
+    }
+    return markers.bundleHeader === 0
+      ? describeApphost(image, path, elf, markers)
+      : describeSingleFile(image, path, elf, access, markers.bundleHeader);
+  });
+  if (app === undefined) {
+    throw new TypeError(`${path} was found and is no file`);
+  }
+  return app;
+}
+
+function requireElf(
+  elf: Elf | BrokenElf | undefined,
+  access: SyncAccess,
+  path: string,
+  { tree }: Image,
+): Elf {
+  if (elf?.kind === 'elf') {
+    return elf;
+  }
+  if (elf?.kind === 'broken') {
+    throw unsuitable(path, `the ELF file is damaged: ${elf.reason}`);
+  }
+  const [m, z] = access.read(0, Math.min(2, access.size));
+  if (m === 0x4d && z === 0x5a) {
+    throw unsuitable(path, 'found a Windows program, wanted one for Linux');
+  }
+  throw new ConvertError(
+    'APP_NOT_FOUND',
+    `finding the app: the image starts ${path}, which is no ELF program; ${namedCandidates(tree)}`,
+    { hint: 'rebuild the image with ENTRYPOINT ["dotnet", "/app/NAME.dll"]' },
+  );
+}
+
+function describeNativeAot(image: Image, path: string, elf: Elf, access: SyncAccess): DotnetApp {
+  const marks = nativeAotMarks(access, elf);
+  if (marks.length < 2) {
+    throw new ConvertError(
+      'APP_NOT_FOUND',
+      `finding the app: the image starts ${path}, a native program without the marks of .NET; ${namedCandidates(image.tree)}`,
+      { hint: 'rebuild the image with ENTRYPOINT ["dotnet", "/app/NAME.dll"]' },
+    );
+  }
+  const problem = problemOfElf(elf, path);
+  if (problem !== undefined) {
+    throw unsuitable(path, problem);
+  }
+  const version = ilcVersion(access, elf);
+  return appOf(
+    image,
+    {
+      kind: 'native-aot',
+      launcher: 'native',
+      executable: path,
+      hostOptions: [],
+      args: image.command.args,
+      ...(version !== undefined && { version }),
+      evidence: [
+        `the image starts ${image.command.shown} in ${image.command.workingDirectory}`,
+        `${path} is compiled by Native AOT: ${marks.join(', ')}`,
+      ],
+    },
+    undefined,
+  );
+}
