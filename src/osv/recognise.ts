@@ -1,0 +1,122 @@
+import { gunzipSync } from 'node:zlib';
+import { machines } from '../elf/elf.ts';
+import { readElf } from '../elf/read.ts';
+import { ConvertError } from '../error.ts';
+import type { Kernel, KernelArchitecture } from './kernel.ts';
+import { describeKernelElf } from './kernel-elf.ts';
+
+/** What a kernel file tells of itself. */
+export interface KernelFacts
+  extends Pick<Kernel, 'architecture' | 'version' | 'symbols' | 'tlsLimit'> {
+  readonly form: 'loader' | 'elf';
+  /** The file, inflated when it came as .gz. */
+  readonly bytes: Uint8Array;
+}
+
+/** The largest kernels are loader.elf with debug information; stripped ones have 2 to 7 MiB. */
+export const kernelSizeCap = 64 << 20;
+
+/** Makefile, `loader.img`: boot sector and command line come before the kernel, in units of 32 KiB. */
+const payloadOffset = 65_536;
+const payloadUnit = 32_768;
+
+/**
+ * Tells loader.img, loader-stripped.elf and loader.elf of x86_64 and aarch64 by their bytes, plain or
+ * as .gz.
+ * @throws ConvertError `KERNEL_INVALID` for everything else; `name` is only for its sentence.
+ */
+export function recogniseKernel(name: string, file: Uint8Array): KernelFacts {
+  const bytes = inflated(name, file);
+  const facts = describeLoader(name, bytes) ?? describeElf(name, bytes);
+  if (facts === undefined) {
+    throw invalid(
+      name,
+      `found ${bytes.length} bytes that begin with ${hexOf(bytes.subarray(0, 8))}`,
+    );
+  }
+  return { ...facts, bytes };
+}
+
+function inflated(name: string, file: Uint8Array): Uint8Array {
+  const bytes = file[0] === 0x1f && file[1] === 0x8b ? gunzipped(name, file) : file;
+  if (bytes.length > kernelSizeCap) {
+    throw invalid(name, `found ${bytes.length} bytes, at most ${kernelSizeCap} are read`);
+  }
+  return bytes;
+}
+
+function gunzipped(name: string, file: Uint8Array): Uint8Array {
+  try {
+    return gunzipSync(file, { maxOutputLength: kernelSizeCap });
+  } catch (cause) {
+    const found =
+      cause instanceof RangeError
+        ? `found a gzip file of more than ${kernelSizeCap} bytes`
+        : 'found a damaged gzip file';
+    throw invalid(name, found, cause);
+  }
+}
+
+/** A boot sector (arch/x64/boot16.S) or arm's preboot code, and a kernel at 64 KiB. */
+function describeLoader(name: string, bytes: Uint8Array): Omit<KernelFacts, 'bytes'> | undefined {
+  const architecture = loaderArchitecture(bytes);
+  if (architecture === undefined) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const size =
+    architecture === 'x86_64'
+      ? view.getUint16(0x10, true) * payloadUnit
+      : Number(view.getBigUint64(0x10, true));
+  if (size === 0 || payloadOffset + size > bytes.length) {
+    throw invalid(
+      name,
+      `found a loader.img of ${bytes.length} bytes that announces ${payloadOffset + size}`,
+    );
+  }
+  if (bytes.subarray(0x1be, 0x1fe).some((byte) => byte !== 0)) {
+    throw invalid(name, 'found a finished disk with partitions');
+  }
+  return { form: 'loader', architecture, symbols: 'unknown' };
+}
+
+function loaderArchitecture(bytes: Uint8Array): KernelArchitecture | undefined {
+  const payload = readElf({
+    size: Math.max(0, bytes.length - payloadOffset),
+    read: (offset, length) =>
+      bytes.subarray(payloadOffset + offset, payloadOffset + offset + length),
+  });
+  if (payload?.kind !== 'elf') return undefined;
+  if (payload.bits === 64 && payload.machine === machines.arm64) return 'aarch64';
+  const isBootSector =
+    bytes[510] === 0x55 && bytes[511] === 0xaa && textOf(bytes.subarray(0x1b8, 0x1bb)) === 'VSO';
+  return isBootSector && payload.bits === 32 && payload.machine === machines.x86
+    ? 'x86_64'
+    : undefined;
+}
+
+function describeElf(name: string, bytes: Uint8Array): Omit<KernelFacts, 'bytes'> | undefined {
+  const access = {
+    size: bytes.length,
+    read: (offset: number, length: number) => bytes.subarray(offset, offset + length),
+  };
+  const elf = readElf(access);
+  if (elf === undefined) return undefined;
+  const facts = elf.kind === 'broken' ? elf : describeKernelElf(access, elf);
+  if ('reason' in facts) throw invalid(name, `found ${facts.reason}`);
+  return { form: 'elf', ...facts };
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1');
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex') || 'nothing';
+}
+
+function invalid(name: string, found: string, cause?: unknown): ConvertError {
+  return new ConvertError(
+    'KERNEL_INVALID',
+    `reading kernel file ${JSON.stringify(name)}: ${found}, wanted OSv's loader.img or loader-stripped.elf`,
+    { hint: 'osv-convert kernel fetch', cause },
+  );
+}

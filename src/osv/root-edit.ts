@@ -1,0 +1,20 @@
+import type { Edit } from '../tree/edit.ts';
+import type { Node } from '../tree/tree.ts';
+
+/** A difference between the image's root and the one on the disk. */
+export interface RootChange {
+  readonly path: string;
+  /** What was done and why. */
+  readonly change: string;
+}
+
+/** A planned difference; `warning` where the app may miss what was there. */
+export type RootEdit = Edit & RootChange & { readonly warning?: string };
+
+export function put(path: string, node: Node, change: string, warning?: string): RootEdit {
+  return { op: 'set', path, node, change, ...(warning !== undefined && { warning }) };
+}
+
+export function remove(path: string, change: string, warning?: string): RootEdit {
+  return { op: 'remove', path, change, ...(warning !== undefined && { warning }) };
+}

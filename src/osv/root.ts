@@ -1,0 +1,177 @@
+import { posix } from 'node:path';
+import type { DotnetApp } from '../dotnet/app.ts';
+import { ConvertError } from '../error.ts';
+import { editTree } from '../tree/edit.ts';
+import { lookup } from '../tree/lookup.ts';
+import { directory, fileOfBytes, symlink } from '../tree/nodes.ts';
+import type { Node, Tree } from '../tree/tree.ts';
+import { walkTree } from '../tree/walk.ts';
+import { linkLibraries, removeSuppliedLibraries } from './libraries.ts';
+import { put, type RootChange, type RootEdit, remove } from './root-edit.ts';
+
+export interface Root {
+  /** What goes on the disk. */
+  readonly tree: Tree;
+  /** One sentence each. */
+  readonly warnings: readonly string[];
+  /** What is not as the image has it, in the order it was done. */
+  readonly changes: readonly RootChange[];
+}
+
+type App = Pick<DotnetApp, 'executable' | 'assembly' | 'workingDirectory'>;
+
+/** What OSv mounts over by the fstab below; on a read-only disk it cannot make the folders itself. */
+const mountPoints = ['/dev', '/proc', '/sys', '/tmp'];
+
+/** OSv, static/etc/fstab_rofs. */
+const fstab = `/dev/vblk0.1 /          rofs      defaults 0 0
+none         /dev       devfs     defaults 0 0
+none         /proc      procfs    defaults 0 0
+none         /sys       sysfs     defaults 0 0
+none         /tmp       ramfs     defaults 0 0
+`;
+
+const hosts = '127.0.0.1 localhost osv.local\n';
+
+/**
+ * The root file system of an image as OSv needs it: what the kernel expects is added, libraries are
+ * where its loader looks, and what it would do wrong or run unasked is taken out.
+ * @throws ConvertError `ROOT_CONFLICT` when a file stands where a folder must be, or a mount hides the
+ * app itself.
+ */
+export function composeRoot(image: Tree, app: App): Root {
+  requireVisible(app);
+  const steps = [
+    removeKernelCommands,
+    clearMountPoints,
+    makeRootLinksAbsolute,
+    removeSuppliedLibraries,
+    linkLibraries,
+    addSettings,
+    (tree: Tree) => addWorkingDirectory(tree, app.workingDirectory),
+  ];
+  const done: RootEdit[] = [];
+  let tree = image;
+  for (const step of steps) {
+    const edits = step(tree);
+    tree = editTree(tree, edits);
+    done.push(...edits);
+  }
+  return {
+    tree,
+    warnings: done.flatMap(({ warning }) => (warning === undefined ? [] : [warning])),
+    changes: done.map(({ path, change }) => ({ path, change })),
+  };
+}
+
+/** A mount hides what the image has below its folder. */
+function mountOver(path: string): string | undefined {
+  return mountPoints.find((mount) => path.startsWith(`${mount}/`));
+}
+
+function requireVisible({ executable, assembly }: App): void {
+  for (const path of [executable, assembly ?? '/']) {
+    const mount = mountOver(path);
+    if (mount !== undefined) {
+      throw new ConvertError(
+        'ROOT_CONFLICT',
+        `composing the root: found the app at ${path}, where OSv mounts over ${mount}, wanted it elsewhere`,
+      );
+    }
+  }
+}
+
+/** An image must not bring commands of its own (loader.cc: /init) or drivers (loader.cc: /usr/lib/fs). */
+function removeKernelCommands(tree: Tree): readonly RootEdit[] {
+  const commands = lookup(tree, '/init')?.node.kind === 'directory';
+  const drivers = lookup(tree, '/usr/lib/fs');
+  const names = drivers?.node.kind === 'directory' ? [...drivers.node.entries.keys()] : [];
+  const paths = names
+    .filter((name) => name.endsWith('.so'))
+    .map((name) => posix.join(drivers?.path ?? '/', name));
+  return [
+    ...(commands ? ['/init'] : []).map((path) =>
+      remove(
+        path,
+        'left out: OSv would run each file in it as a command',
+        `${path} of the image is left out: OSv would run each file in it as a command`,
+      ),
+    ),
+    ...paths.map((path) =>
+      remove(
+        path,
+        'left out: OSv would load it into the kernel as a file system',
+        `${path} of the image is left out: OSv would load it into the kernel as a file system`,
+      ),
+    ),
+  ];
+}
+
+function clearMountPoints({ root }: Tree): readonly RootEdit[] {
+  return mountPoints.flatMap((path) => {
+    const node = root.entries.get(path.slice(1));
+    if (node === undefined) return [put(path, directory(), 'added: OSv mounts over it')];
+    if (node.kind !== 'directory') {
+      const change = `replaced by a folder: OSv mounts over it`;
+      return [put(path, directory(), change, `${path} of the image is a ${node.kind}: ${change}`)];
+    }
+    const hidden = countBelow(node);
+    return hidden === 0
+      ? []
+      : [
+          put(
+            path,
+            directory(),
+            `emptied: OSv mounts over it and would hide its ${hidden} entries`,
+          ),
+        ];
+  });
+}
+
+function countBelow(node: Node): number {
+  if (node.kind !== 'directory') return 0;
+  let visited = -1;
+  for (const _ of walkTree({ root: node })) visited += 1;
+  return visited;
+}
+
+/** OSv takes a relative link in `/` for a path relative to nothing (fs/vfs/vfs_lookup.cc, `namei_follow_link`). */
+function makeRootLinksAbsolute({ root }: Tree): readonly RootEdit[] {
+  return [...root.entries].flatMap(([name, node]) => {
+    if (node.kind !== 'symlink' || node.target.startsWith('/')) return [];
+    const target = posix.normalize(`/${node.target}`).replace(/(?<=.)\/$/, '');
+    const change = `retargeted from ${node.target} to ${target}: OSv breaks relative links in /`;
+    return [put(`/${name}`, { ...node, target }, change)];
+  });
+}
+
+function addSettings(tree: Tree): readonly RootEdit[] {
+  const known = lookup(tree, '/etc/hosts')?.node;
+  const hasHosts = known?.kind === 'file' && known.content.size > 0;
+  const hasMounts = lookup(tree, '/etc/mnttab', { follow: false }) !== undefined;
+  return [
+    put('/etc/fstab', textFile(fstab), 'written: what OSv mounts'),
+    ...(hasHosts ? [] : [put('/etc/hosts', textFile(hosts), 'written: localhost')]),
+    ...(hasMounts ? [] : [put('/etc/mnttab', symlink('/proc/mounts'), 'added: as OSv has it')]),
+  ];
+}
+
+function textFile(text: string): Node {
+  return fileOfBytes(new TextEncoder().encode(text));
+}
+
+/** Container runtimes make a missing working directory (OCI image-spec, config.md, `WorkingDir`). */
+function addWorkingDirectory(tree: Tree, path: string): readonly RootEdit[] {
+  const found = lookup(tree, path);
+  if (found?.node.kind === 'directory') return [];
+  if (found !== undefined) {
+    throw new ConvertError(
+      'ROOT_CONFLICT',
+      `composing the root: found a ${found.node.kind} at the working directory ${path}, wanted a folder`,
+    );
+  }
+  const mount = mountOver(path);
+  const warning = `the working directory ${path} is not there on OSv, which mounts over ${mount}: the app starts in /`;
+  const change = 'added: the working directory';
+  return [put(path, directory(), change, mount === undefined ? undefined : warning)];
+}

@@ -1,0 +1,164 @@
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ConvertError } from '../../../src/error.ts';
+import { checkKernel, type Kernel, tlsSizeOf } from '../../../src/osv/kernel.ts';
+import { kernelSizeCap, recogniseKernel } from '../../../src/osv/recognise.ts';
+import { buildElf } from '../elf/elf-builder.ts';
+import { fakeArmLoader, fakeKernelElf, fakeLoader } from './fake-kernel.ts';
+
+function factsOf(bytes: Uint8Array): object {
+  const { bytes: _, ...facts } = recogniseKernel('kernel', bytes);
+  return facts;
+}
+
+describe('recogniseKernel', () => {
+  it('tells what the ELF of a hidden-symbols kernel shows', () => {
+    expect(factsOf(fakeKernelElf())).toEqual({
+      form: 'elf',
+      architecture: 'x86_64',
+      version: 'v0.57.0-398-g0e34e4dc',
+      symbols: 'hidden',
+      tlsLimit: 552,
+    });
+  });
+
+  it('sees exposed symbols by C++ names among those the kernel exports', () => {
+    expect(factsOf(fakeKernelElf({ exposed: true }))).toMatchObject({ symbols: 'exposed' });
+  });
+
+  it.each([
+    ['none', []],
+    ['two that differ', [552, 536]],
+    ['one that starts behind its end', [-64]],
+  ])('leaves the TLS limit open when the code shows %s', (_, limits) => {
+    expect(factsOf(fakeKernelElf({ limits }))).not.toHaveProperty('tlsLimit');
+  });
+
+  it('knows a loader.img, which shows nothing of symbols', () => {
+    const wanted = { form: 'loader', architecture: 'x86_64', symbols: 'unknown' };
+    expect(factsOf(fakeLoader())).toEqual(wanted);
+  });
+
+  it('knows the forms for aarch64', () => {
+    expect(factsOf(fakeArmLoader())).toMatchObject({ form: 'loader', architecture: 'aarch64' });
+    const elf = fakeKernelElf({ machine: 183 });
+    expect(factsOf(elf)).toMatchObject({ form: 'elf', architecture: 'aarch64' });
+  });
+
+  it('inflates .gz', () => {
+    const elf = fakeKernelElf();
+    expect(recogniseKernel('kernel.gz', gzipSync(elf)).bytes).toEqual(elf);
+  });
+
+  const elf = fakeKernelElf();
+  const disk = fakeLoader();
+  disk.writeUInt32LE(8192, 0x1ce + 8);
+  it.each<[string, Uint8Array, string]>([
+    ['nothing', new Uint8Array(), 'nothing'],
+    ['text', Buffer.from('hello, world'), '68656c6c6f2c2077'],
+    ['a program', buildElf(), 'without the version string'],
+    [
+      'a kernel without the entry of a hypervisor',
+      fakeKernelElf({ note: { name: 'Xen', type: 6, description: Buffer.from('osv') } }),
+      'PVH',
+    ],
+    ['an ELF for another machine', fakeKernelElf({ machine: 3 }), 'machine 3'],
+    ['half an ELF', elf.subarray(0, 200), 'the file ends at 200'],
+    ['a truncated loader', fakeLoader(9, 131_072), 'announces 360448'],
+    ['a loader of no length', fakeLoader(0, 100_000), 'announces 65536'],
+    ['a finished disk', disk, 'a finished disk with partitions'],
+    ['damaged gzip', gzipSync(elf).subarray(0, 100), 'damaged gzip'],
+    ['a gzip bomb', gzipSync(Buffer.alloc(kernelSizeCap + 1)), 'a gzip file of more than'],
+    ['too large a file', Buffer.alloc(kernelSizeCap + 1), 'at most 67108864'],
+  ])('refuses %s', (_, bytes, found) => {
+    const recognise = () => recogniseKernel('some.img', bytes);
+    expect(recognise).toThrow(ConvertError);
+    expect(recognise).toThrow(expect.objectContaining({ code: 'KERNEL_INVALID' }));
+    expect(recognise).toThrow(found);
+    expect(recognise).toThrow(/^reading kernel file "some.img": .*wanted OSv's loader.img/);
+  });
+
+  it('refuses random and damaged bytes without any other error', () => {
+    const positions = fc.oneof(fc.nat(600), fc.integer({ min: 65_500, max: 66_000 }));
+    const damages = fc.array(fc.tuple(positions, fc.nat(255)), { maxLength: 8 });
+    const bases = fc.constantFrom(fakeKernelElf(), fakeLoader(), fakeArmLoader());
+    const damaged = fc.tuple(bases, damages).map(([base, changes]) => {
+      const copy = Buffer.from(base);
+      for (const [at, byte] of changes) copy[at % copy.length] = byte;
+      return copy;
+    });
+    fc.assert(
+      fc.property(fc.oneof(fc.uint8Array({ maxLength: 4096 }), damaged), (bytes) => {
+        try {
+          expect(recogniseKernel('x', bytes).bytes.length).toBeGreaterThan(0);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'KERNEL_INVALID' });
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('checkKernel', () => {
+  const kernel: Kernel = { name: 'k', architecture: 'x86_64', symbols: 'hidden', tlsLimit: 552 };
+
+  it('has nothing against a hidden-symbols kernel whose reserve is large enough', () => {
+    expect(checkKernel(kernel, { kind: 'single-file' }, { tlsSize: 552 })).toEqual([]);
+  });
+
+  it.each<[string, Partial<Kernel>]>([
+    ['has exposed symbols', { symbols: 'exposed' }],
+    ['is for another architecture', { architecture: 'aarch64' }],
+  ])('refuses a kernel that %s', (_, changes) => {
+    const check = () => checkKernel({ ...kernel, ...changes }, { kind: 'framework-dependent' });
+    expect(check).toThrow(expect.objectContaining({ code: 'KERNEL_UNSUITABLE' }));
+  });
+
+  it('lets a native app run on exposed symbols', () => {
+    expect(checkKernel({ ...kernel, symbols: 'exposed' }, { kind: 'native-aot' })).toEqual([]);
+  });
+
+  it('warns when the program needs more than the reserve, with the size to build', () => {
+    const [warning] = checkKernel(kernel, { kind: 'single-file' }, { tlsSize: 576 });
+    expect(warning).toMatch(/reserves 552 .* has 576: .*app_local_exec_tls_size=576$/);
+  });
+
+  it('warns of the last release, and of single-file apps on it', () => {
+    const { tlsLimit: _, ...release } = { ...kernel, version: 'v0.57.0' };
+    expect(checkKernel(release, { kind: 'framework-dependent' })).toHaveLength(1);
+    expect(checkKernel(release, { kind: 'single-file' })).toHaveLength(2);
+    const later = { ...release, version: 'v0.57.0-398-g0e34e4dc' };
+    expect(checkKernel(later, { kind: 'single-file' })).toEqual([]);
+  });
+
+  it('warns when symbols are not known', () => {
+    const warnings = checkKernel(
+      { ...kernel, symbols: 'unknown' },
+      { kind: 'framework-dependent' },
+    );
+    expect(warnings).toEqual([expect.stringContaining('add its ELF')]);
+  });
+});
+
+describe('tlsSizeOf', () => {
+  const accessOf = (bytes: Uint8Array) => ({
+    size: bytes.length,
+    read: (offset: number, length: number) => bytes.subarray(offset, offset + length),
+  });
+  const tls = { memorySize: 568, align: 64 };
+
+  it.each([
+    [
+      'a dynamic executable, rounded up',
+      buildElf({ interpreter: '/lib64/ld-linux-x86-64.so.2', tls }),
+      576,
+    ],
+    ['a library', buildElf({ tls }), 0],
+    ['an executable without', buildElf({ interpreter: '/lib64/ld-linux-x86-64.so.2' }), 0],
+    ['no ELF', Buffer.from('#!/bin/sh'), 0],
+  ])('of %s', (_, bytes, wanted) => {
+    expect(tlsSizeOf(accessOf(bytes))).toBe(wanted);
+  });
+});
