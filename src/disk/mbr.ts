@@ -1,0 +1,44 @@
+/** Where a partition lies on a disk, in bytes; both are multiples of 512. */
+export interface Partition {
+  readonly offset: number;
+  readonly size: number;
+}
+
+export const sectorSize = 512;
+
+/** The second slot: the kernel names it /dev/vblk0.1 and mounts that as the root (OSv, loader.cc). */
+const slotOffset = 0x1ce;
+const signatureOffset = 0x1fe;
+const linux = 0x83;
+
+/**
+ * A copy of a boot sector with the partition in its second slot, and the signature 55 aa. All other bytes
+ * are as they were. The entry is that of OSv's own tool (scripts/imgedit.py, setpartition), whose packing of
+ * cylinders is not the usual one: the kernel wants a type and a start sector that are not zero (fs/devfs/
+ * device.cc, read_partition_table), and takes the rest from the two 32-bit numbers.
+ */
+export function withPartition(bootSector: Uint8Array, partition: Partition): Uint8Array {
+  const sector = Buffer.from(bootSector.subarray(0, sectorSize));
+  const start = partition.offset / sectorSize;
+  const count = partition.size / sectorSize;
+  putChs(sector, slotOffset + 1, start);
+  sector.writeUInt8(linux, slotOffset + 4);
+  putChs(sector, slotOffset + 5, start + count);
+  sector.writeUInt32LE(start, slotOffset + 8);
+  sector.writeUInt32LE(count, slotOffset + 12);
+  sector.writeUInt16LE(0xaa55, signatureOffset);
+  return sector;
+}
+
+/** Head, then cylinder and sector in 16 bits. The end is one past the last sector, as in the model. */
+function putChs(target: Buffer, offset: number, sector: number): void {
+  const { cylinder, head, number } = chs(sector);
+  target.writeUInt8(head, offset);
+  target.writeUInt16LE(((cylinder << 6) | number) & 0xffff, offset + 1);
+}
+
+function chs(sector: number): { cylinder: number; head: number; number: number } {
+  const cylinder = Math.floor(sector / 63 / 255);
+  if (cylinder > 1023) return { cylinder: 1023, head: 254, number: 63 };
+  return { cylinder, head: Math.floor(sector / 63) % 255, number: (sector % 63) + 1 };
+}

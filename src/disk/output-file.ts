@@ -1,0 +1,156 @@
+import {
+  closeSync,
+  fstatSync,
+  fsync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { ConvertError } from '../error.ts';
+
+/** A file that appears under its name only when it is whole. */
+export interface OutputFile {
+  /** All of `bytes`, at `offset`. */
+  write(bytes: Uint8Array, offset: number): void;
+  /** Cuts or lengthens the file, with a hole. */
+  resize(size: number): void;
+  /** Makes the file durable and gives it its name, in place of a file that has it. */
+  commit(): Promise<{ readonly bytes: number; readonly allocated: number }>;
+  /** Leaves nothing behind; nothing to do after `commit`. */
+  discard(): void;
+}
+
+/**
+ * A new file beside `path`, which is not touched before `commit`. A `path` that is a link means the file it
+ * leads to.
+ *
+ * @throws ConvertError, as all its functions do: `OUTPUT_UNUSABLE` when the folder is missing or not
+ * writable, or `path` is there and no regular file; `OUTPUT_FULL` when there is no room.
+ */
+export function openOutputFile(path: string): OutputFile {
+  const attempt = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (cause) {
+      throw outputError(path, cause);
+    }
+  };
+  const target = attempt(() => targetOf(path));
+  const temporary = attempt(() => createBeside(target));
+  const { fd } = temporary;
+  let open = true;
+  let named = false;
+  const close = (): void => {
+    if (open) closeSync(fd);
+    open = false;
+  };
+
+  return {
+    write(bytes, offset) {
+      attempt(() => {
+        for (let done = 0; done < bytes.length; ) {
+          done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
+        }
+      });
+    },
+
+    resize(size) {
+      attempt(() => ftruncateSync(fd, size));
+    },
+
+    async commit() {
+      try {
+        await sync(fd);
+        const { size, blocks } = fstatSync(fd);
+        close();
+        renameSync(temporary.path, target);
+        named = true;
+        await syncFolder(dirname(target));
+        return { bytes: size, allocated: blocks * 512 };
+      } catch (cause) {
+        throw outputError(path, cause);
+      }
+    },
+
+    discard() {
+      close();
+      if (!named) rmSync(temporary.path, { force: true });
+    },
+  };
+}
+
+const sync = promisify(fsync);
+
+/** Power loss must not take the name away again. */
+async function syncFolder(folder: string): Promise<void> {
+  const fd = openSync(folder, 'r');
+  try {
+    await sync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function targetOf(path: string): string {
+  const target = join(realpathSync(dirname(resolve(path))), basename(resolve(path)));
+  const existing = lstatSync(target, { throwIfNoEntry: false });
+  if (existing?.isSymbolicLink()) return targetOf(realpathSync(target));
+  if (existing && !existing.isFile()) {
+    throw unusable(path, existing.isDirectory() ? 'a folder' : 'a device, pipe or socket');
+  }
+  return target;
+}
+
+/** The name is new to the folder: of another run, this process's id; of another call, the number. */
+function createBeside(target: string): { readonly path: string; readonly fd: number } {
+  for (let number = 0; ; number += 1) {
+    const path = join(dirname(target), `.osv-convert-${process.pid}-${number}.part`);
+    try {
+      return { path, fd: openSync(path, 'wx') };
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    }
+  }
+}
+
+function outputError(path: string, cause: unknown): ConvertError {
+  if (cause instanceof ConvertError) return cause;
+  switch (codeOf(cause)) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'EFBIG':
+      return new ConvertError(
+        'OUTPUT_FULL',
+        `writing ${path}: found no room left for it in ${dirname(resolve(path))}, wanted room for the disk`,
+        { hint: `df -h ${dirname(resolve(path))}`, cause },
+      );
+    case 'ENOENT':
+      return unusable(path, `no folder ${dirname(resolve(path))}`, cause);
+    case 'ENOTDIR':
+      return unusable(path, `no folder ${dirname(resolve(path))} but a file`, cause);
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return unusable(path, `the folder ${dirname(resolve(path))} not writable`, cause);
+    default:
+      return unusable(path, `an error (${cause instanceof Error ? cause.message : cause})`, cause);
+  }
+}
+
+function unusable(path: string, found: string, cause?: unknown): ConvertError {
+  return new ConvertError(
+    'OUTPUT_UNUSABLE',
+    `writing ${path}: found ${found}, wanted a file in a folder that can be written`,
+    { hint: 'name another file with --output', cause },
+  );
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}

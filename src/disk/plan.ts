@@ -1,0 +1,142 @@
+import { ConvertError } from '../error.ts';
+import type { RofsPlan } from '../rofs/plan.ts';
+import { rofsSegments } from '../rofs/write.ts';
+import type { SyncAccess } from '../tree/contents.ts';
+import { type Partition, sectorSize, withPartition } from './mbr.ts';
+import type { Segment } from './segment.ts';
+
+/** A disk with every number decided. */
+export interface DiskPlan {
+  /** `bios`: the kernel is on the disk. `direct`: the hypervisor brings kernel and command line. */
+  readonly boot: 'bios' | 'direct';
+  /** In bytes, a multiple of 512. */
+  readonly size: number;
+  readonly partition: Partition;
+  /** All that is not zero, ascending; made anew for each call. */
+  segments(): Iterable<Segment>;
+}
+
+export interface BiosDisk {
+  /** OSv's `loader.img`: boot sector, room for the command line, compressed kernel. */
+  readonly loader: SyncAccess;
+  /** Without its final NUL. */
+  readonly commandLine: Uint8Array;
+  readonly rofs: RofsPlan;
+}
+
+export interface DirectDisk {
+  readonly rofs: RofsPlan;
+}
+
+/** The first sector holds code and partitions; the rest up to the kernel is read as command line. */
+const kernelOffset = 65_536;
+
+/** OSv, arch/x64/boot16.S: 63 sectors are loaded, one byte of them is the NUL. */
+const maxCommandLine = 63 * sectorSize - 1;
+
+/** OSv, arch/x64/boot16.S: `count32`, the kernel's length in 32 KiB, where imgedit.py setsize puts it. */
+const countOffset = 0x10;
+const countUnit = 32_768;
+
+/** scripts/build rounds the loader up to this. */
+const partitionAlignment = 2 * 1024 * 1024;
+
+/**
+ * Lays out an x86_64 disk: with a loader the BIOS form of OSv's scripts/build, without one the form of its
+ * `--create-disk`. The disk ends where the ROFS does.
+ *
+ * @throws ConvertError `KERNEL_INVALID` for a loader that is none, `COMMAND_LINE_INEXPRESSIBLE` for a
+ * command line above 32 255 bytes or with a NUL.
+ */
+export function planDisk(parts: BiosDisk | DirectDisk): DiskPlan {
+  return 'loader' in parts ? planBios(parts) : planDirect(parts);
+}
+
+function planBios({ loader, commandLine, rofs }: BiosDisk): DiskPlan {
+  checkCommandLine(commandLine);
+  const bootSector = readBootSector(loader);
+  const offset = Math.ceil(loader.size / partitionAlignment) * partitionAlignment;
+  const partition = { offset, size: rofs.size };
+  const kernel: Segment = {
+    offset: kernelOffset,
+    length: loader.size - kernelOffset,
+    source: { kind: 'access', access: loader, offset: kernelOffset },
+  };
+  return planOf('bios', partition, rofs, [
+    bytesAt(0, withPartition(bootSector, partition)),
+    // What the loader's own file has here, such as an older command line, is left behind.
+    bytesAt(sectorSize, commandLine),
+    kernel,
+  ]);
+}
+
+function planDirect({ rofs }: DirectDisk): DiskPlan {
+  const partition = { offset: sectorSize, size: rofs.size };
+  return planOf('direct', partition, rofs, [
+    bytesAt(0, withPartition(new Uint8Array(sectorSize), partition)),
+  ]);
+}
+
+function planOf(
+  boot: DiskPlan['boot'],
+  partition: Partition,
+  rofs: RofsPlan,
+  head: readonly Segment[],
+): DiskPlan {
+  return {
+    boot,
+    size: partition.offset + partition.size,
+    partition,
+    *segments() {
+      yield* head;
+      for (const segment of rofsSegments(rofs)) {
+        yield { ...segment, offset: partition.offset + segment.offset };
+      }
+    },
+  };
+}
+
+function bytesAt(offset: number, bytes: Uint8Array): Segment {
+  return { offset, length: bytes.length, source: { kind: 'bytes', bytes } };
+}
+
+function checkCommandLine(commandLine: Uint8Array): void {
+  if (commandLine.length > maxCommandLine) {
+    throw new ConvertError(
+      'COMMAND_LINE_INEXPRESSIBLE',
+      `laying out the disk: found a command line of ${commandLine.length} bytes, ` +
+        `wanted at most ${maxCommandLine}, all that the boot sector loads`,
+    );
+  }
+  if (commandLine.includes(0)) {
+    throw new ConvertError(
+      'COMMAND_LINE_INEXPRESSIBLE',
+      `laying out the disk: found a NUL at byte ${commandLine.indexOf(0)} of the command line, wanted none`,
+    );
+  }
+}
+
+/** The loader's first sector, once the loader is known to hold all that it loads. */
+function readBootSector(loader: SyncAccess): Uint8Array {
+  const sector = Buffer.from(loader.read(0, sectorSize));
+  if (sector.length < sectorSize || sector.readUInt16LE(sectorSize - 2) !== 0xaa55) {
+    throw invalid('no boot sector', 'one that ends in 55 aa');
+  }
+  const count = sector.readUInt16LE(countOffset);
+  const end = kernelOffset + count * countUnit;
+  if (count === 0 || loader.size < end) {
+    throw invalid(
+      `a kernel up to byte ${end} in a file of ${loader.size} bytes`,
+      'all of a kernel',
+    );
+  }
+  return sector;
+}
+
+function invalid(found: string, wanted: string): ConvertError {
+  return new ConvertError(
+    'KERNEL_INVALID',
+    `laying out the disk: in the loader found ${found}, wanted ${wanted}`,
+    { hint: 'use an unmodified loader.img (osv-loader*.qemu.x86_64) of an OSv release' },
+  );
+}

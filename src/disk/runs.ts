@@ -1,0 +1,22 @@
+/** A part of a buffer, the end not included. */
+export interface Run {
+  readonly start: number;
+  readonly end: number;
+}
+
+const zeros = Buffer.alloc(65_536);
+
+/**
+ * The parts of `bytes` that are not zero, ascending, as long as they can be. `unit` is the least run of zeros
+ * that parts them, at multiples of itself: at most 64 KiB. Only the end of `bytes` can end a run elsewhere.
+ */
+export function* nonZeroRuns(bytes: Buffer, unit: number): Generator<Run, void, undefined> {
+  let start = 0;
+  for (let at = 0; at < bytes.length; at += unit) {
+    const end = Math.min(at + unit, bytes.length);
+    if (bytes.compare(zeros, 0, end - at, at, end) !== 0) continue;
+    if (start < at) yield { start, end: at };
+    start = end;
+  }
+  if (start < bytes.length) yield { start, end: bytes.length };
+}

@@ -1,0 +1,431 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { errorCodeOf } from '../../../src/error.ts';
+import { planRofs, type RofsPlanOptions } from '../../../src/rofs/plan.ts';
+import { type RofsNode, readRofs } from '../../../src/rofs/read.ts';
+import { rofsSegments } from '../../../src/rofs/write.ts';
+import { directory, fileOfBytes, symlink } from '../../../src/tree/nodes.ts';
+import type { FileNode, Node, SpecialNode, Tree } from '../../../src/tree/tree.ts';
+import { walkTree } from '../../../src/tree/walk.ts';
+import { decodeName, digestOf, encodeName, hexOf, parseDiffID } from '../../../store/index.ts';
+import { type ReadNode, readRofsFile } from '../../support/rofs-reader.ts';
+import { accessOf, imageOf } from './image.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'rofs-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function treeOf(entries: Readonly<Record<string, Node>>): Tree {
+  return { root: folderOf(entries) };
+}
+
+function folderOf(entries: Readonly<Record<string, Node>>): Node & { kind: 'directory' } {
+  return directory(new Map(Object.entries(entries)));
+}
+
+function bytesOf(length: number, seed: number): Buffer {
+  return Buffer.from(Array.from({ length }, (_, i) => (i * 7 + seed) % 251));
+}
+
+function readBack(tree: Tree, options?: RofsPlanOptions): readonly ReadNode[] {
+  const file = join(folder, 'image');
+  writeFileSync(file, imageOf(planRofs(tree, options)));
+  return readRofsFile(file);
+}
+
+const fifo: SpecialNode = {
+  kind: 'special',
+  type: 'fifo',
+  major: 0,
+  minor: 0,
+  mode: 0o600,
+  uid: 0,
+  gid: 0,
+  mtime: 0,
+};
+
+describe('planRofs and rofsSegments', () => {
+  // The tree, the numbers and the bytes around the data are those OSv's own generator gave.
+  const z = bytesOf(513, 1);
+  const f = bytesOf(1024, 2);
+  const g = bytesOf(513, 3);
+  const golden = treeOf({
+    z: fileOfBytes(z),
+    d: folderOf({
+      e: folderOf({ f: fileOfBytes(f), g: fileOfBytes(g) }),
+      l: symlink('../z'),
+    }),
+    b: fileOfBytes(new Uint8Array()),
+    tmp: directory(),
+  });
+
+  test('give the bytes of the golden image when the order is that of the tree', () => {
+    const u64 = (...values: number[]): string =>
+      values
+        .map((value) => Buffer.of(value & 0xff, value >> 8, 0, 0, 0, 0, 0, 0).toString('hex'))
+        .join('');
+    const expected = Buffer.alloc(4096);
+    const put = (offset: number, ...hex: string[]): void => {
+      expected.write(hex.join('').replaceAll(' ', ''), offset, 'hex');
+    };
+    put(0x000, 'adbeadde00000000 0100000000000000 0002000000000000 0700000000000000');
+    put(0x020, '0100000000000000 0800000000000000 0100000000000000 0900000000000000');
+    z.copy(expected, 0x200);
+    f.copy(expected, 0x600);
+    g.copy(expected, 0xa00);
+    put(0xe00, '0500000000000000 0100 66', '0600000000000000 0100 67');
+    put(0xe16, '0400000000000000 0100 65', '0700000000000000 0100 6c');
+    put(0xe2c, '0200000000000000 0100 7a', '0300000000000000 0100 64');
+    put(0xe42, '0800000000000000 0100 62', '0900000000000000 0300 746d70');
+    put(0xe5a, '0400 2e2e2f7a');
+    put(0xe60, u64(0x4000, 1, 4, 4), u64(0x8000, 2, 1, 0x201), u64(0x4000, 3, 2, 2));
+    put(0xec0, u64(0x4000, 4, 0, 2), u64(0x8000, 5, 3, 0x400), u64(0x8000, 6, 5, 0x201));
+    put(0xf20, u64(0xa000, 7, 0, 1), u64(0x8000, 8, 7, 0), u64(0x4000, 9, 4, 0));
+
+    const image = imageOf(planRofs(golden, { order: 'tree' }));
+    expect(image.toString('hex')).toBe(expected.toString('hex'));
+  });
+
+  test('give the same bytes when layers brought the names in another order', () => {
+    const shuffled = treeOf({
+      tmp: directory(),
+      d: folderOf({
+        l: symlink('../z'),
+        e: folderOf({ g: fileOfBytes(g), f: fileOfBytes(f) }),
+      }),
+      b: fileOfBytes(new Uint8Array()),
+      z: fileOfBytes(z),
+    });
+    expect(imageOf(planRofs(shuffled))).toEqual(imageOf(planRofs(golden)));
+    expect(imageOf(planRofs(golden))).not.toEqual(imageOf(planRofs(golden, { order: 'tree' })));
+  });
+
+  test('take owners, modes and times for nothing', () => {
+    const plain = fileOfBytes(z);
+    const odd = { ...plain, mode: 0o4711, uid: 7, gid: 7, mtime: 12.5, xattrs: { a: 'AA==' } };
+    expect(imageOf(planRofs(treeOf({ z: odd })))).toEqual(imageOf(planRofs(treeOf({ z: plain }))));
+  });
+
+  test('give one block of structure info and no data when the tree is empty', () => {
+    const image = imageOf(planRofs(treeOf({})));
+    expect(image).toHaveLength(1024);
+    expect(readRofs(accessOf(image)).root.entries.size).toBe(0);
+  });
+
+  test('add no block when the structure info fills its blocks exactly', () => {
+    // 32 bytes for the root, 42 and the name for each file: 32 + 6 * 80 = 512.
+    const names = Array.from({ length: 6 }, (_, i) => String(i).repeat(38));
+    const tree = treeOf(Object.fromEntries(names.map((name) => [name, fileOfBytes(Buffer.of())])));
+    expect(planRofs(tree).size).toBe(1024);
+    expect(readBack(tree)).toHaveLength(7);
+  });
+
+  test('give hard links one inode and one copy of the data', () => {
+    const file = fileOfBytes(z);
+    const linked = treeOf({ a: file, b: folderOf({ c: file }), d: fileOfBytes(z) });
+    const [, a, , c, d] = readBack(linked);
+    expect(a).toMatchObject({ path: '/a', inode: 2 });
+    expect(c).toMatchObject({ path: '/b/c', inode: 2 });
+    expect(d).toMatchObject({ path: '/d', inode: 4, sha256: a?.sha256 });
+    expect(planRofs(linked).data).toHaveLength(2);
+  });
+
+  test('leave devices and fifos out and say so', () => {
+    const tree = treeOf({
+      dev: folderOf({ null: { ...fifo, type: 'character' }, p: fifo }),
+      z: fifo,
+    });
+    expect(planRofs(tree).skipped).toEqual([
+      { path: '/dev/null', kind: 'character' },
+      { path: '/dev/p', kind: 'fifo' },
+      { path: '/z', kind: 'fifo' },
+    ]);
+    expect(readBack(tree).map(({ path }) => path)).toEqual(['/', '/dev']);
+  });
+
+  test('write the structure info whole when it has many pieces', () => {
+    const empty = fileOfBytes(Buffer.of());
+    const files = Array.from({ length: 60_000 }, (_, i) => [`file-${i}`, { ...empty }]);
+    const plan = planRofs(treeOf(Object.fromEntries(files)));
+    expect([...rofsSegments(plan)].length).toBeGreaterThan(3);
+    expect(readRofs(accessOf(imageOf(plan))).root.entries.size).toBe(60_000);
+  });
+
+  test('equal what an independent reader reads for any tree', () => {
+    fc.assert(
+      fc.property(anyTree(), (tree) => {
+        const read = readBack(tree);
+        expect(read.map(({ inode: _, ...node }) => node)).toEqual(expectedOf(tree));
+        const inodes = new Set(read.map(({ inode }) => inode));
+        const nodes = new Set([...walkTree(tree)].map(({ node }) => node));
+        expect(inodes.size).toBe([...nodes].filter(({ kind }) => kind !== 'special').length);
+      }),
+      { numRuns: 300, seed: 1 },
+    );
+  });
+});
+
+describe('planRofs', () => {
+  const deep = (name: string, depth: number): Tree => {
+    let node: Node = directory();
+    for (let i = 0; i < depth; i += 1) node = folderOf({ [name]: node });
+    return { root: node as Node & { kind: 'directory' } };
+  };
+  const sized = (size: number): FileNode => ({
+    ...fileOfBytes(Buffer.of()),
+    content: {
+      kind: 'layer',
+      layer: parseDiffID(digestOf(Buffer.of())),
+      offset: 0,
+      size,
+      digest: digestOf(Buffer.of()),
+    },
+  });
+
+  test.each([
+    ['a path has 4,095 bytes', deep('ž'.repeat(22), 91), deep('ž'.repeat(22), 92)],
+    [
+      'a name makes it so',
+      treeOf({ ['n'.repeat(4094)]: fifo }),
+      treeOf({ ['n'.repeat(4095)]: symlink('') }),
+    ],
+    [
+      'a link target has 4,095 bytes',
+      treeOf({ l: symlink('t'.repeat(4095)) }),
+      treeOf({ l: symlink(`t${'ž'.repeat(2048)}`) }),
+    ],
+    [
+      'there are 2^32 - 1 blocks',
+      treeOf({ f: sized((2 ** 32 - 3) * 512) }),
+      treeOf({ f: sized((2 ** 32 - 3) * 512 + 1) }),
+    ],
+  ])('takes a tree when %s, and refuses it above', (_, most, more) => {
+    expect(planRofs(most).inodes.length).toBeGreaterThan(0);
+    expect(() => planRofs(more)).toThrow(expect.objectContaining({ code: 'ROFS_LIMIT' }));
+  });
+
+  test.each(['', '.', '..', 'a/b', 'a\0b'])('refuses the name %j', (name) => {
+    const tree = treeOf({ [name]: directory() });
+    expect(() => planRofs(tree)).toThrow(expect.objectContaining({ code: 'ROFS_LIMIT' }));
+  });
+
+  test('refuses a link target when it holds a NUL', () => {
+    const tree = treeOf({ l: symlink('a\0b') });
+    expect(() => planRofs(tree)).toThrow(expect.objectContaining({ code: 'ROFS_LIMIT' }));
+  });
+});
+
+describe('readRofs', () => {
+  const tree = treeOf({
+    a: fileOfBytes(bytesOf(700, 1)),
+    d: folderOf({ e: directory(), f: fileOfBytes(bytesOf(3, 2)) }),
+    l: symlink('a'),
+  });
+  const image = imageOf(planRofs(tree));
+  // Blocks 1 to 3 are data; then d's entries, the root's, one link, six inodes.
+  const info = 4 * 512;
+  const inodes = info + 5 * 11 + 3;
+
+  test('gives the tree that was written, for any tree', () => {
+    fc.assert(
+      fc.property(anyTree(), (any) => {
+        const bytes = imageOf(planRofs(any));
+        const seen: Omit<ReadNode, 'inode'>[] = [];
+        const visit = (path: string, node: RofsNode): void => {
+          seen.push(describeRead(bytes, path, node));
+          if (node.kind !== 'directory') return;
+          for (const [name, child] of node.entries)
+            visit(`${path === '/' ? '' : path}/${name}`, child);
+        };
+        visit('/', readRofs(accessOf(bytes)).root);
+        expect(seen).toEqual(expectedOf(any));
+      }),
+      { numRuns: 100, seed: 2 },
+    );
+  });
+
+  const corruptions: [string, (image: Buffer) => Buffer][] = [
+    ['nothing', () => Buffer.alloc(0)],
+    ['half a superblock', (bytes) => bytes.subarray(0, 63)],
+    ['another magic', (bytes) => set(bytes, 0, 0)],
+    ['version 2', (bytes) => set(bytes, 8, 2)],
+    ['blocks of 4096 bytes', (bytes) => set(bytes, 16, 4096)],
+    ['structure info in block 0', (bytes) => set(bytes, 24, 0)],
+    ['structure info past the end', (bytes) => set(bytes, 24, 100)],
+    ['a block number past 2^53', (bytes) => set(bytes, 24, 2n ** 64n - 1n)],
+    ['a cut-off end', (bytes) => bytes.subarray(0, -1)],
+    ['no structure info', (bytes) => set(bytes, 32, 0)],
+    ['more entries than bytes', (bytes) => set(bytes, 40, 1_000_000_000)],
+    ['more links than bytes', (bytes) => set(bytes, 48, 257)],
+    ['no inodes', (bytes) => set(bytes, 56, 0)],
+    ['more inodes than bytes', (bytes) => set(bytes, 56, 17)],
+    ['an entry too many', (bytes) => set(bytes, 40, 30)],
+    ['a name past the end', (bytes) => fill(bytes, info + 8, 0xff, 2)],
+    ['an empty name', (bytes) => name(bytes, '')],
+    ['a name with a slash', (bytes) => name(bytes, '/')],
+    ['a name with a NUL', (bytes) => name(bytes, '\0')],
+    ['the name .', (bytes) => name(bytes, '.')],
+    ['one name twice', (bytes) => name(bytes, 'f')],
+    ['an entry for inode 0', (bytes) => set(bytes, info, 0)],
+    ['an entry for inode 99', (bytes) => set(bytes, info, 99)],
+    ['an entry for the root', (bytes) => set(bytes, info, 1)],
+    ['an entry for its own directory', (bytes) => set(bytes, info, 3)],
+    ['an inode of an unknown kind', (bytes) => set(bytes, inodes + 32, 0x1000)],
+    ['inodes out of order', (bytes) => set(bytes, inodes + 32 + 8, 3)],
+    ['a file as the root', (bytes) => set(bytes, inodes, 0x8000)],
+    ['entries of a directory past the table', (bytes) => set(bytes, inodes + 16, 3)],
+    [
+      'two directories with the same entries',
+      (bytes) => set(set(bytes, inodes + 96 + 16, 0), inodes + 96 + 24, 2),
+    ],
+    ['a directory without end', (bytes) => set(bytes, inodes + 24, 2n ** 63n)],
+    ['data in block 0', (bytes) => set(bytes, inodes + 32 + 16, 0)],
+    ['data past the data', (bytes) => set(bytes, inodes + 32 + 16, 3)],
+    ['data without end', (bytes) => set(bytes, inodes + 32 + 24, 2n ** 64n - 1n)],
+    ['a link that is not there', (bytes) => set(bytes, inodes + 160 + 16, 1)],
+  ];
+  test.each(corruptions)('refuses an image with %s', (_, corrupt) => {
+    const broken = corrupt(Buffer.from(image));
+    expect(() => readRofs(accessOf(broken))).toThrow(
+      expect.objectContaining({ code: 'ROFS_INVALID' }),
+    );
+  });
+
+  test('refuses structure info when it is larger than any real one', () => {
+    const bytes = set(Buffer.from(image), 32, 2 ** 21 + 1);
+    const access = { ...accessOf(bytes), size: 2 ** 40 };
+    expect(() => readRofs(access)).toThrow(expect.objectContaining({ code: 'ROFS_INVALID' }));
+  });
+
+  test('reads or refuses any image with broken bytes', () => {
+    const change = fc.tuple(fc.nat(image.length - 1), fc.nat(255));
+    let refused = 0;
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 8 }), (changes) => {
+        const bytes = Buffer.from(image);
+        for (const [at, value] of changes) {
+          // Most of the image is data and padding, where nothing can go wrong.
+          const target = at % 2 === 0 ? at % 64 : info + (at % 260);
+          bytes[target] = value;
+        }
+        try {
+          readRofs(accessOf(bytes));
+        } catch (error) {
+          expect(errorCodeOf(error)).toBe('ROFS_INVALID');
+          refused += 1;
+        }
+      }),
+      { numRuns: 3000, seed: 3 },
+    );
+    expect(refused).toBeGreaterThan(500);
+  });
+
+  function set(bytes: Buffer, offset: number, value: number | bigint): Buffer {
+    bytes.writeBigUInt64LE(BigInt(value), offset);
+    return bytes;
+  }
+
+  function fill(bytes: Buffer, offset: number, value: number, length: number): Buffer {
+    return bytes.fill(value, offset, offset + length);
+  }
+
+  /** Of the first entry, whose name has one byte. */
+  function name(bytes: Buffer, text: string): Buffer {
+    bytes.writeUInt16LE(text.length, info + 8);
+    bytes.write(text, info + 10);
+    return bytes;
+  }
+});
+
+/** What reading the image of a tree must give, inodes left out. */
+function expectedOf(tree: Tree): Omit<ReadNode, 'inode'>[] {
+  const expected: Omit<ReadNode, 'inode'>[] = [];
+  for (const { path, node } of walkTree(tree)) {
+    if (node.kind === 'special') continue;
+    expected.push({ path: readablePath(path), kind: node.kind, ...expectedNode(node) });
+  }
+  return expected;
+}
+
+function expectedNode(
+  node: Exclude<Node, SpecialNode>,
+): Pick<ReadNode, 'size' | 'sha256' | 'target'> {
+  switch (node.kind) {
+    case 'file':
+      return { size: node.content.size, sha256: hexOf(node.content.digest) };
+    case 'directory':
+      return { size: [...node.entries.values()].filter(({ kind }) => kind !== 'special').length };
+    case 'symlink':
+      return { size: encodeName(node.target).length, target: readable(node.target) };
+  }
+}
+
+function describeRead(image: Buffer, path: string, node: RofsNode): Omit<ReadNode, 'inode'> {
+  const shown = { path: readablePath(path), kind: node.kind };
+  switch (node.kind) {
+    case 'file': {
+      const bytes = image.subarray(node.offset, node.offset + node.size);
+      return { ...shown, size: node.size, sha256: hexOf(digestOf(bytes)) };
+    }
+    case 'directory':
+      return { ...shown, size: node.entries.size };
+    case 'symlink':
+      return { ...shown, size: encodeName(node.target).length, target: readable(node.target) };
+  }
+}
+
+function readablePath(path: string): string {
+  return path.split('/').map(readable).join('/');
+}
+
+/** As the independent reader shows names. */
+function readable(name: string): string {
+  const bytes = Buffer.from(encodeName(name));
+  if (bytes.toString() === name) return name;
+  return Array.from(bytes, (byte) =>
+    byte < 0x80 ? String.fromCharCode(byte) : `\\x${byte.toString(16)}`,
+  ).join('');
+}
+
+/** Few names, of all kinds; a pool of files, so that some are hard links. */
+function anyTree(): fc.Arbitrary<Tree> {
+  const name = fc.oneof(
+    fc.constantFrom(
+      'a',
+      'b',
+      'B',
+      'žluť',
+      '日本語',
+      '\u{1f600}',
+      '\uff5e',
+      '__proto__',
+      '.x',
+      'x'.repeat(255),
+    ),
+    fc
+      .uint8Array({ minLength: 1, maxLength: 6 })
+      .map((bytes) => decodeName(bytes.map((byte) => (byte === 0 || byte === 0x2f ? 0xff : byte))))
+      .filter((text) => text !== '.' && text !== '..'),
+  );
+  const pool = [0, 1, 511, 512, 513, 1024].map((size) => fileOfBytes(bytesOf(size, size)));
+  const leaf: fc.Arbitrary<Node> = fc.oneof(
+    fc.constantFrom(...pool),
+    fc.uint8Array({ maxLength: 1500 }).map((bytes) => fileOfBytes(bytes)),
+    name.map((target) => symlink(`../${target}`)),
+    fc.constant({ ...fifo }),
+  );
+  const { node } = fc.letrec<{ node: Node; folder: Node }>((tie) => ({
+    node: fc.oneof({ depthSize: 'small' }, leaf, tie('folder')),
+    folder: fc
+      .array(fc.tuple(name, tie('node')), { maxLength: 6 })
+      .map((named) => directory(new Map(named))),
+  }));
+  return fc
+    .array(fc.tuple(name, node), { maxLength: 8 })
+    .map((named) => ({ root: directory(new Map(named)) }));
+}
