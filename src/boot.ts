@@ -1,0 +1,94 @@
+import { readFile } from 'node:fs/promises';
+import { createValidator } from '../schemas/index.ts';
+import type { Digest, Store } from '../store/index.ts';
+import { ConvertError } from './error.ts';
+import { commandLineOf } from './guest.ts';
+import { findKernel, listKernels } from './osv/kernels.ts';
+import type { Report } from './report.ts';
+import { chooseAccelerator, probeKvm } from './run/accelerator.ts';
+import { inspectDisk } from './run/inspect-disk.ts';
+import { chooseBoot, type Machine } from './run/machine.ts';
+import type { PortForward } from './run/port-forward.ts';
+
+export interface BootOptions {
+  /** Name of the kernel whose ELF is booted; the one the disk was built for when absent. */
+  readonly kernel?: string;
+  /** In MiB. */
+  readonly memory: number;
+  readonly cpus: number;
+  readonly accelerator: 'auto' | 'kvm' | 'tcg';
+  readonly forwards: readonly PortForward[];
+  /** Variables of the guest, besides those the disk was built with, or instead of them. */
+  readonly env: ReadonlyMap<string, string>;
+}
+
+/**
+ * The machine that boots the disk at `path`: directly where an ELF of its kernel is in the store, else
+ * from the disk itself.
+ * @throws ConvertError `USAGE`, `KERNEL_NOT_FOUND`, `COMMAND_LINE_INEXPRESSIBLE`, `QEMU_FAILED` where
+ * KVM is asked for in vain; StoreError.
+ */
+export async function planMachine(
+  store: Store,
+  path: string,
+  options: BootOptions,
+): Promise<Machine> {
+  const { memory, cpus, forwards, env } = options;
+  const { format, hasLoader, ...disk } = await inspectDisk(path);
+  const elf = await elfPath(store, options.kernel, disk.elf);
+  const commandLine = env.size === 0 ? disk.commandLine : await commandLineWith(path, env);
+  const boot = chooseBoot({
+    ...(elf !== undefined && { elf }),
+    ...(commandLine !== undefined && { commandLine }),
+    // The command line on the disk is the old one.
+    hasLoader: hasLoader && env.size === 0,
+  });
+  const accelerator = chooseAccelerator(options.accelerator, probeKvm());
+  return { disk: { path, format }, boot, memory, cpus, accelerator, forwards };
+}
+
+/** Path of an ELF in the store: of the kernel named, of the disk's own, or of the default one. */
+async function elfPath(
+  store: Store,
+  name: string | undefined,
+  own: Digest | undefined,
+): Promise<string | undefined> {
+  if (name === undefined && own !== undefined && (await store.blobs.size(own)) !== undefined) {
+    return await pathOf(store, own);
+  }
+  const kernel =
+    name === undefined
+      ? (await listKernels(store)).find(({ isDefault }) => isDefault)?.kernel
+      : await findKernel(store, name);
+  return kernel?.elf === undefined ? undefined : await pathOf(store, kernel.elf.digest);
+}
+
+async function pathOf(store: Store, digest: Digest): Promise<string> {
+  const blob = await store.blobs.open(digest);
+  await blob.close();
+  return blob.path;
+}
+
+async function commandLineWith(
+  path: string,
+  env: ReadonlyMap<string, string>,
+): Promise<Uint8Array> {
+  const { app, env: built } = await readReport(`${path}.json`);
+  return commandLineOf({ ...app, env: new Map([...Object.entries(built), ...env]) });
+}
+
+/** @throws ConvertError `USAGE` when there is no report, or none of ours. */
+export async function readReport(path: string): Promise<Report> {
+  try {
+    const report: unknown = JSON.parse(await readFile(path, 'utf8'));
+    const problem = (await createValidator('report'))(report);
+    if (problem === undefined) return report as Report;
+    throw new Error(problem);
+  } catch (cause) {
+    throw new ConvertError(
+      'USAGE',
+      `setting variables of the guest: reading ${path}: ${cause instanceof Error ? cause.message : cause}; wanted the report of the disk`,
+      { cause, hint: 'build the disk again: osv-convert build REF -o FILE --env NAME=VALUE' },
+    );
+  }
+}

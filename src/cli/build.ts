@@ -1,0 +1,83 @@
+import { type Command, Option } from 'commander';
+import type { Report } from '../report.ts';
+import { collect, parseEnv } from './env.ts';
+import { formatBytes, printable } from './format.ts';
+import { addGlobalOptions } from './globals.ts';
+import { addSourceOptions, type SourceOptions } from './source-options.ts';
+
+interface BuildOptions extends SourceOptions {
+  readonly output: string;
+  readonly format?: 'raw' | 'qcow2';
+  readonly boot: 'bios' | 'direct';
+  readonly kernel?: string;
+  readonly runtime: string;
+  readonly env: readonly string[];
+}
+
+export function addBuild(program: Command): void {
+  const command = program
+    .command('build')
+    .summary('write a bootable disk from an image')
+    .description(
+      'Writes a bootable OSv disk from an image, and FILE.json, a report of what went into it.\n' +
+        'An image that is not in the store is pulled first.',
+    )
+    .argument('<ref>', 'image reference')
+    .requiredOption('-o, --output <file>', 'the disk to write')
+    .addOption(
+      new Option('--format <format>', 'raw or qcow2 (default: by the name of the file)').choices([
+        'raw',
+        'qcow2',
+      ]),
+    )
+    .addOption(
+      new Option('--boot <how>', 'bios: kernel on the disk; direct: the hypervisor brings it')
+        .choices(['bios', 'direct'])
+        .default('bios'),
+    )
+    .option('--kernel <name>', 'kernel to use (default: the default of kernel ls)')
+    .option(
+      '--runtime <from>',
+      '.NET runtime: auto, image, host, a folder, or the reference of an image that has one',
+      'auto',
+    )
+    .option('--env <NAME=VALUE>', 'set a variable of the guest (repeatable)', collect, []);
+  addGlobalOptions(addSourceOptions(command)).action(buildCommand);
+}
+
+async function buildCommand(ref: string, options: BuildOptions, command: Command): Promise<void> {
+  const { withSession } = await import('./session.ts');
+  const { convert } = await import('../convert.ts');
+  await withSession(command, async ({ store, onEvent, signal, print }) => {
+    const format = options.format ?? (options.output.endsWith('.qcow2') ? 'qcow2' : 'raw');
+    const report = await convert(store, ref, options.output, {
+      ...options,
+      format,
+      env: parseEnv(options.env),
+      hostEnv: process.env,
+      onEvent,
+      signal,
+    });
+    print(report, textOf(options.output, report));
+  });
+}
+
+function textOf(output: string, { disk, app, runtime, kernel, rofs, commandLine }: Report): string {
+  const frameworks = runtime?.frameworks
+    .map(({ name, version }) => `${name} ${version}`)
+    .join(', ');
+  const lines = [
+    `${output}: ${disk.format}, ${disk.boot} boot, ${formatBytes(disk.size)}`,
+    `app         ${app.kind}: ${[app.program, ...app.args].join(' ')}`,
+    ...(runtime ? [`runtime     ${frameworks} (from the ${runtime.from})`] : []),
+    ...(kernel
+      ? [
+          `kernel      ${kernel.name}${kernel.version ? ` (${kernel.version})` : ''}, ${kernel.symbols} symbols`,
+        ]
+      : []),
+    `files       ${rofs.files} in ${rofs.directories} folders, ${formatBytes(rofs.bytes)}`,
+    `command     ${commandLine}`,
+    `report      ${output}.json`,
+  ];
+  return lines.map((line) => `${printable(line)}\n`).join('');
+}

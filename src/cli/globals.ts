@@ -1,0 +1,43 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+
+export interface GlobalOptions {
+  readonly store: string;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly progress: ProgressMode;
+}
+
+export type ProgressMode = 'auto' | 'plain' | 'json' | 'none';
+
+const defaults: GlobalOptions = { store: '', json: false, quiet: false, progress: 'auto' };
+
+/** The options every command takes, before or after its name. */
+export function addGlobalOptions(command: Command): Command {
+  return command
+    .option('--store <dir>', 'layer store (default: OSV_CONVERT_STORE, else the data folder)')
+    .option('--json', 'print the result as JSON')
+    .option('--quiet', 'no talk on stderr but errors')
+    .addOption(
+      new Option('--progress <mode>', 'how progress is shown on stderr').choices([
+        'auto',
+        'plain',
+        'json',
+        'none',
+      ]),
+    );
+}
+
+export function globalOptionsOf(command: Command, env: NodeJS.ProcessEnv): GlobalOptions {
+  const given = command.optsWithGlobals<Partial<GlobalOptions>>();
+  return { ...defaults, ...given, store: resolve(given.store ?? defaultStore(env)) };
+}
+
+/** `OSV_CONVERT_STORE`, else `$XDG_DATA_HOME/osv-convert` (XDG Base Directory Specification). */
+function defaultStore(env: NodeJS.ProcessEnv): string {
+  const chosen = env['OSV_CONVERT_STORE'];
+  if (chosen) return chosen;
+  const data = env['XDG_DATA_HOME'];
+  return join(data?.startsWith('/') ? data : join(homedir(), '.local/share'), 'osv-convert');
+}

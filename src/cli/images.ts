@@ -1,0 +1,26 @@
+import type { Command } from 'commander';
+import { formatBytes, formatTable } from './format.ts';
+import { addGlobalOptions } from './globals.ts';
+
+export function addImages(program: Command): void {
+  const command = program
+    .command('images')
+    .summary('list the images in the store')
+    .description('Lists the images in the store. No network is used.');
+  addGlobalOptions(command).action(imagesCommand);
+}
+
+async function imagesCommand(_options: unknown, command: Command): Promise<void> {
+  const { withSession } = await import('./session.ts');
+  const { listImages } = await import('../image.ts');
+  await withSession(command, async ({ store, print }) => {
+    const images = await listImages(store);
+    const rows = images.map((image) => [
+      image.reference,
+      image.platform,
+      image.digest.slice('sha256:'.length, 'sha256:'.length + 12),
+      formatBytes(image.size),
+    ]);
+    print({ images }, formatTable(['IMAGE', 'PLATFORM', 'DIGEST', 'SIZE'], rows));
+  });
+}

@@ -1,0 +1,126 @@
+import type { Command } from 'commander';
+import type { Kernel } from '../osv/kernel.ts';
+import type { ListedKernel } from '../osv/kernels.ts';
+import { formatBytes, formatTable } from './format.ts';
+import { addGlobalOptions } from './globals.ts';
+
+export function addKernel(program: Command): void {
+  const kernel = program
+    .command('kernel')
+    .summary('keep OSv kernels in the store')
+    .description('Keeps OSv kernels in the store. .NET needs one with hidden symbols.');
+  addGlobalOptions(
+    kernel
+      .command('add')
+      .summary('take kernel files into the store')
+      .description(
+        'Takes loader.img, loader-stripped.elf or both (also gzipped) into the store as one kernel.',
+      )
+      .argument('<file...>', 'loader.img and/or loader-stripped.elf of one kernel')
+      .option('--name <name>', 'name of the kernel (default: its version)')
+      .option('--default', 'make it the kernel that build uses'),
+  ).action(addCommand);
+  addGlobalOptions(
+    kernel
+      .command('fetch')
+      .summary('get the hidden-symbols kernel of an OSv release')
+      .description(
+        'Gets loader.img and ELF of an OSv release with hidden symbols. Their digests are recorded at\n' +
+          'the first fetch; other bytes under the same version are refused later.',
+      )
+      .option('--version <tag>', 'OSv release (default: the last one)')
+      .option('--url <base>', 'where releases lie (default: those of OSv on GitHub)')
+      .option('--default', 'make it the kernel that build uses'),
+  ).action(fetchCommand);
+  addGlobalOptions(kernel.command('ls').summary('list the kernels in the store')).action(
+    listCommand,
+  );
+  addGlobalOptions(
+    kernel.command('rm').summary('forget a kernel').argument('<name>', 'name that kernel ls shows'),
+  ).action(removeCommand);
+}
+
+interface AddOptions {
+  readonly name?: string;
+  readonly default?: true;
+}
+
+async function addCommand(
+  files: readonly string[],
+  options: AddOptions,
+  command: Command,
+): Promise<void> {
+  const { withSession } = await import('./session.ts');
+  const { readKernelFile } = await import('./kernel-file.ts');
+  const { addKernel: add } = await import('../osv/kernels.ts');
+  await withSession(command, async ({ store, print }) => {
+    const sources = await Promise.all(files.map(readKernelFile));
+    const kernel = await add(store, sources, {
+      ...(options.name !== undefined && { name: options.name }),
+      ...(options.default && { setDefault: true }),
+    });
+    print(kernel, `${describe(kernel)}\n`);
+  });
+}
+
+interface FetchOptions {
+  readonly version?: string;
+  readonly url?: string;
+  readonly default?: true;
+}
+
+async function fetchCommand(options: FetchOptions, command: Command): Promise<void> {
+  const { withSession } = await import('./session.ts');
+  const { fetchKernel } = await import('../osv/fetch-kernel.ts');
+  await withSession(command, async ({ store, onEvent, signal, print }) => {
+    const kernel = await fetchKernel(store, {
+      ...(options.version !== undefined && { release: options.version }),
+      ...(options.url !== undefined && { releases: options.url }),
+      ...(options.default && { setDefault: true }),
+      onEvent: ({ reason }) => onEvent({ event: 'warning', text: `${reason}; trying again` }),
+      signal,
+    });
+    print(kernel, `${describe(kernel)}\n`);
+  });
+}
+
+async function listCommand(_options: unknown, command: Command): Promise<void> {
+  const { withSession } = await import('./session.ts');
+  const { listKernels } = await import('../osv/kernels.ts');
+  await withSession(command, async ({ store, print }) => {
+    const listed = await listKernels(store);
+    const kernels = listed.map(({ kernel, isDefault }) => ({ ...kernel, default: isDefault }));
+    print({ kernels }, formatTable(heads, listed.map(rowOf)));
+  });
+}
+
+async function removeCommand(name: string, _options: unknown, command: Command): Promise<void> {
+  const { withSession } = await import('./session.ts');
+  const { removeKernel } = await import('../osv/kernels.ts');
+  await withSession(command, async ({ store, print }) => {
+    await removeKernel(store, name);
+    print({ removed: name }, `${name} removed\n`);
+  });
+}
+
+const heads = ['', 'KERNEL', 'VERSION', 'ARCHITECTURE', 'SYMBOLS', 'LOADER', 'ELF'];
+
+function rowOf({ kernel, isDefault }: ListedKernel): readonly string[] {
+  const { name, version, architecture, symbols, loader, elf } = kernel;
+  const size = (file: Kernel['elf']): string => (file === undefined ? '-' : formatBytes(file.size));
+  return [
+    isDefault ? '*' : '',
+    name,
+    version ?? 'unknown',
+    architecture,
+    symbols,
+    size(loader),
+    size(elf),
+  ];
+}
+
+function describe({ name, version, architecture, symbols, loader, elf }: Kernel): string {
+  const forms = [loader && 'loader.img', elf && 'ELF'].filter((form) => form !== undefined);
+  const facts = [...(version === undefined ? [] : [version]), architecture, `${symbols} symbols`];
+  return `${name}: ${[...facts, forms.join(' and ')].join(', ')}`;
+}

@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { exitCodes } from '../error.ts';
+import { addBuild } from './build.ts';
+import { addImages } from './images.ts';
+import { addInspect } from './inspect.ts';
+import { addKernel } from './kernel.ts';
+import { addPull } from './pull.ts';
+import { addRun } from './run.ts';
+
+async function main(argv: readonly string[]): Promise<number> {
+  try {
+    await createProgram().parseAsync(argv);
+    return Number(process.exitCode ?? exitCodes.ok);
+  } catch (error) {
+    if (error instanceof CommanderError)
+      return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    const { reportFailure } = await import('./failure.ts');
+    return reportFailure(error, argv);
+  }
+}
+
+function createProgram(): Command {
+  const program = new Command('osv-convert')
+    .description(
+      'Converts OCI images of .NET apps to bootable OSv disks: no daemon, no root, no Docker.',
+    )
+    .version(versionOfPackage(), '--version', 'print the version')
+    .helpOption('--help', 'print this help')
+    .enablePositionalOptions()
+    .showHelpAfterError('(osv-convert --help shows what there is)')
+    .exitOverride();
+  for (const add of [addPull, addBuild, addRun, addInspect, addImages, addKernel]) add(program);
+  return program.addHelpText('after', examples);
+}
+
+const examples = `
+Examples:
+  osv-convert kernel fetch                              get an OSv kernel, once
+  osv-convert build mcr.microsoft.com/dotnet/samples:aspnetapp -o web.qcow2 --format qcow2
+  osv-convert run web.qcow2 -p 8080:8080
+
+Exit codes: 0 done, 2 usage, 3 not found, 4 access denied, 5 network, 6 corrupt input,
+  7 image not supported, 8 .NET runtime, 9 kernel, 10 output, 11 store, 12 machine, 130 interrupted`;
+
+function versionOfPackage(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+// An open keep-alive connection must not hold a finished command.
+process.exit(await main(process.argv));

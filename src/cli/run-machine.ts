@@ -1,0 +1,93 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { planMachine } from '../boot.ts';
+import { convert } from '../convert.ts';
+import { ConvertError } from '../error.ts';
+import { parseCpus, parseMemory } from '../run/machine.ts';
+import { parsePortForward } from '../run/port-forward.ts';
+import { runMachine } from '../run/qemu.ts';
+import { parseEnv } from './env.ts';
+import type { Session } from './session.ts';
+import type { SourceOptions } from './source-options.ts';
+
+export interface RunCommandOptions extends SourceOptions {
+  readonly publish: readonly string[];
+  readonly memory: string;
+  readonly cpus: string;
+  readonly env: readonly string[];
+  readonly kernel?: string;
+  readonly runtime: string;
+  readonly accel: 'auto' | 'kvm' | 'tcg';
+}
+
+/** Boots the disk `target`, or a disk made for this run from the image `target`. */
+export async function runTarget(
+  session: Session,
+  target: string,
+  options: RunCommandOptions,
+): Promise<void> {
+  const machine = {
+    ...(options.kernel !== undefined && { kernel: options.kernel }),
+    memory: parseMemory(options.memory),
+    cpus: parseCpus(options.cpus),
+    accelerator: options.accel,
+    forwards: options.publish.map(parsePortForward),
+    env: parseEnv(options.env),
+  };
+  if (await isDisk(target)) {
+    await boot(session, target, machine);
+    return;
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'osv-convert-run-'));
+  try {
+    const disk = join(folder, 'disk.raw');
+    const { store, onEvent, signal } = session;
+    const { kernel, env } = machine;
+    await convert(store, target, disk, {
+      ...options,
+      ...(kernel !== undefined && { kernel }),
+      format: 'raw',
+      boot: 'direct',
+      env,
+      hostEnv: process.env,
+      onEvent,
+      signal,
+    });
+    await boot(session, disk, { ...machine, env: new Map() });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** What looks like a path is one, so that a misspelt file is not looked for in a registry. */
+async function isDisk(target: string): Promise<boolean> {
+  const found = await stat(target).catch(() => undefined);
+  if (found?.isFile()) return true;
+  if (!/^(?:\.{0,2}\/)|\.(?:raw|img|qcow2)$/.test(target)) return false;
+  throw new ConvertError(
+    'USAGE',
+    `running ${target}: found ${found ? 'something that is no file' : 'no such file'}, wanted a disk or an image reference`,
+    { hint: `osv-convert build REF -o ${target}` },
+  );
+}
+
+async function boot(
+  { store, signal, onEvent, globals }: Session,
+  disk: string,
+  options: Parameters<typeof planMachine>[2],
+): Promise<void> {
+  const machine = await planMachine(store, disk, options);
+  const how = machine.boot.kind === 'direct' ? 'directly' : 'from the disk';
+  if (!globals.json) {
+    onEvent({ event: 'stage', text: `booting ${how} (${machine.accelerator}); Ctrl-C ends it` });
+  }
+  await runMachine(machine, {
+    onOutput: async (bytes) => {
+      if (!process.stdout.write(bytes)) await once(process.stdout, 'drain');
+    },
+    signal,
+  });
+  signal.throwIfAborted();
+}

@@ -1,0 +1,114 @@
+import type { Store } from '../store/index.ts';
+import { writeDisk } from './disk/output.ts';
+import { openOutputFile } from './disk/output-file.ts';
+import { type DiskPlan, planDisk } from './disk/plan.ts';
+import { describeApp } from './dotnet/describe.ts';
+import { ConvertError } from './error.ts';
+import { composeGuest, type Guest } from './guest.ts';
+import { openLayers } from './open-layers.ts';
+import type { Kernel } from './osv/kernel.ts';
+import { findKernel, listKernels } from './osv/kernels.ts';
+import { pullMissing } from './pull.ts';
+import { createReport, type Report } from './report.ts';
+import { planRofs, type RofsPlan } from './rofs/plan.ts';
+import { addRuntime, type RuntimeOptions } from './runtime.ts';
+import { openContents, type SyncAccess } from './tree/contents.ts';
+
+export interface ConvertOptions extends RuntimeOptions {
+  readonly format: 'raw' | 'qcow2';
+  /** `bios`: the kernel is on the disk. `direct`: the hypervisor brings it. */
+  readonly boot: 'bios' | 'direct';
+  /** Name of a kernel in the store; the default one when absent. */
+  readonly kernel?: string;
+  /** Variables of the guest; they win over everything. */
+  readonly env?: ReadonlyMap<string, string>;
+}
+
+/** Bytes of a loader.img that are read whole: OSv's are 2 to 5 MB. */
+const loaderCap = 64 << 20;
+
+/**
+ * The whole pipeline: image → tree → app → runtime → guest → ROFS → disk at `output`, and the report at
+ * `output.json`. The same image, runtime, kernel and options give the same bytes.
+ * @throws ConvertError any code of the table but those of machines; StoreError. Nothing half-written stays.
+ */
+export async function convert(
+  store: Store,
+  reference: string,
+  output: string,
+  options: ConvertOptions,
+): Promise<Report> {
+  const { onEvent, format, boot } = options;
+  openOutputFile(output).discard();
+  const kernel = await kernelFor(store, options);
+  const image = await pullMissing(store, reference, options);
+  const open = openLayers(store);
+  try {
+    const tree = await open.flatten(image.layers.map(({ diffID }) => diffID));
+    const app = describeApp(tree, openContents(open.layers), image.config.config);
+    const runnable = await addRuntime(store, open, tree, app, options);
+    const contents = openContents(open.layers);
+    const guest = composeGuest(app, runnable, contents, kernel, options.env ?? new Map());
+    const rofs = planRofs(guest.tree);
+    const disk = await layOut(store, boot, kernel, guest, rofs);
+    const report = createReport({ image, app, runnable, kernel, guest, rofs, disk, format });
+    for (const text of report.warnings) onEvent?.({ event: 'warning', text });
+    await writeDisk(disk, output, {
+      format,
+      contents,
+      ...(options.signal && { signal: options.signal }),
+      onProgress: (progress) => onEvent?.({ event: 'write', path: output, ...progress }),
+    });
+    await writeReport(report, `${output}.json`);
+    return report;
+  } finally {
+    open.close();
+  }
+}
+
+/** A disk for direct boot needs no kernel; the default one, where there is one, is still checked. */
+async function kernelFor(
+  store: Store,
+  { boot, kernel }: ConvertOptions,
+): Promise<Kernel | undefined> {
+  if (boot === 'bios' || kernel !== undefined) return await findKernel(store, kernel);
+  return (await listKernels(store)).find(({ isDefault }) => isDefault)?.kernel;
+}
+
+async function layOut(
+  store: Store,
+  boot: ConvertOptions['boot'],
+  kernel: Kernel | undefined,
+  { commandLine }: Guest,
+  rofs: RofsPlan,
+): Promise<DiskPlan> {
+  if (boot === 'direct') return planDisk({ rofs });
+  if (kernel?.loader === undefined) {
+    throw new ConvertError(
+      'KERNEL_NOT_FOUND',
+      `laying out the disk: kernel ${kernel?.name} has an ELF only, wanted a loader.img, which boots from a disk`,
+      {
+        hint: `osv-convert kernel add --name ${kernel?.name} loader.img\nor build with --boot direct`,
+      },
+    );
+  }
+  const bytes = await store.blobs.read(kernel.loader.digest, loaderCap);
+  return planDisk({ loader: accessOf(bytes), commandLine, rofs });
+}
+
+function accessOf(bytes: Uint8Array): SyncAccess {
+  return {
+    size: bytes.length,
+    read: (offset, length) => bytes.subarray(offset, offset + length),
+  };
+}
+
+async function writeReport(report: Report, path: string): Promise<void> {
+  const file = openOutputFile(path);
+  try {
+    file.write(Buffer.from(`${JSON.stringify(report, undefined, 2)}\n`), 0);
+    await file.commit();
+  } finally {
+    file.discard();
+  }
+}

@@ -1,0 +1,29 @@
+import type { DiffID, Digest } from '../store/index.ts';
+
+/** What a conversion tells while it runs; the members of one object per `event`. Sizes in bytes. */
+export type ConvertEvent =
+  | { readonly event: 'resolved'; readonly reference: string; readonly digest: Digest }
+  | { readonly event: 'blob-present'; readonly digest: Digest; readonly size: number }
+  | {
+      readonly event: 'download';
+      readonly digest: Digest;
+      readonly received: number;
+      readonly size: number;
+    }
+  | {
+      readonly event: 'unpack';
+      readonly digest: Digest;
+      readonly read: number;
+      readonly size: number;
+    }
+  | { readonly event: 'layer'; readonly diffID: DiffID }
+  | { readonly event: 'stage'; readonly text: string }
+  | { readonly event: 'warning'; readonly text: string }
+  | {
+      readonly event: 'write';
+      readonly path: string;
+      readonly written: number;
+      readonly size: number;
+    };
+
+export type OnEvent = (event: ConvertEvent) => void;

@@ -1,0 +1,89 @@
+import type { DotnetApp } from './dotnet/app.ts';
+import { filesOfTree } from './dotnet/files.ts';
+import { launchOf } from './dotnet/launch.ts';
+import { readElf } from './elf/read.ts';
+import { encodeCommandLine } from './osv/command-line.ts';
+import { osvEnvironment } from './osv/environment.ts';
+import { checkKernel, type Kernel } from './osv/kernel.ts';
+import { hasIcu } from './osv/libraries.ts';
+import { composeRoot } from './osv/root.ts';
+import type { RunnableTree } from './runtime.ts';
+import type { Contents } from './tree/contents.ts';
+import type { Tree } from './tree/tree.ts';
+
+/** What OSv is given: a root file system, and what to run in it how. */
+export interface Guest {
+  readonly tree: Tree;
+  /** Absolute. */
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly workingDirectory: string;
+  readonly env: ReadonlyMap<string, string>;
+  readonly commandLine: Uint8Array;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Turns an app and its runnable tree into a guest. No I/O but reads of the tree's files.
+ * @throws ConvertError `ROOT_CONFLICT`, `COMMAND_LINE_INEXPRESSIBLE`, `KERNEL_UNSUITABLE`.
+ */
+export function composeGuest(
+  app: DotnetApp,
+  { tree, runtime, warnings }: RunnableTree,
+  contents: Contents,
+  kernel: Kernel | undefined,
+  user: ReadonlyMap<string, string>,
+): Guest {
+  const launch = launchOf(app, runtime?.root);
+  const root = composeRoot(tree, { ...app, executable: launch.program });
+  const appFolder = folderOf(app.assembly ?? app.executable);
+  const environment = osvEnvironment(app, { icu: hasIcu(root.tree, appFolder), user });
+  const env = new Map([
+    ...Object.entries(launch.env),
+    ...environment.entries.map(({ name, value }) => [name, value] as const),
+  ]);
+  const tlsSize = tlsSizeOf(root.tree, contents, launch.program);
+  return {
+    tree: root.tree,
+    program: launch.program,
+    args: launch.args,
+    workingDirectory: app.workingDirectory,
+    env,
+    commandLine: commandLineOf({ ...launch, workingDirectory: app.workingDirectory, env }),
+    warnings: [
+      ...warnings,
+      ...root.warnings,
+      ...environment.warnings,
+      ...(kernel === undefined ? [] : checkKernel(kernel, app, { tlsSize })),
+    ],
+  };
+}
+
+/** The command line of a guest, as it stands on a disk or is handed over by the hypervisor. */
+export function commandLineOf(
+  guest: Pick<Guest, 'program' | 'args' | 'workingDirectory' | 'env'>,
+): Uint8Array {
+  return encodeCommandLine({
+    options: {
+      rootfs: 'rofs',
+      env: guest.env,
+      cwd: guest.workingDirectory,
+      powerOffOnAbort: true,
+    },
+    program: guest.program,
+    args: guest.args,
+    stopThreads: true,
+  });
+}
+
+/** Bytes of thread-local data of the program OSv starts, a multiple of their alignment. */
+function tlsSizeOf(tree: Tree, contents: Contents, program: string): number {
+  const elf = filesOfTree(tree, contents).read(program, readElf);
+  if (elf?.kind !== 'elf' || elf.tls === undefined) return 0;
+  const align = Math.max(elf.tls.align, 1);
+  return Math.ceil(elf.tls.memorySize / align) * align;
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(path.lastIndexOf('/'), 1));
+}

@@ -1,0 +1,110 @@
+import type { DiffID, Digest, Store } from '../store/index.ts';
+import type { DotnetApp } from './dotnet/app.ts';
+import { describeApp } from './dotnet/describe.ts';
+import { ConvertError } from './error.ts';
+import type { StoredImage } from './image.ts';
+import { openLayers } from './open-layers.ts';
+import { type PullOptions, pullMissing } from './pull.ts';
+import { openContents } from './tree/contents.ts';
+
+/** What `inspect` tells; its shape is `schemas/inspect.schema.json`. */
+export interface Inspection {
+  readonly reference: string;
+  readonly digest: Digest;
+  readonly platform: string;
+  readonly layers: readonly LayerSummary[];
+  readonly config: {
+    readonly entrypoint: readonly string[];
+    readonly cmd: readonly string[];
+    readonly workingDir: string;
+    readonly env: readonly string[];
+    readonly user: string;
+    readonly exposedPorts: readonly string[];
+  };
+  readonly app: AppSummary | { readonly error: string; readonly message: string };
+}
+
+export interface LayerSummary {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly diffID: DiffID;
+  /** Bytes of the compressed blob. */
+  readonly size: number;
+}
+
+export type AppSummary = Pick<
+  DotnetApp,
+  'kind' | 'needsRuntime' | 'executable' | 'launcher' | 'args' | 'aspnet' | 'evidence'
+> & {
+  readonly assembly?: string;
+  readonly version?: string;
+  readonly frameworks: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly rollForward: string;
+  }[];
+};
+
+/** Describes an image; one that is not in the store is pulled first. An image without a .NET app is described too. */
+export async function inspect(
+  store: Store,
+  reference: string,
+  options: PullOptions,
+): Promise<Inspection> {
+  const image = await pullMissing(store, reference, options);
+  const { config } = image.config;
+  return {
+    reference: image.name,
+    digest: image.descriptor.digest,
+    platform: image.platform,
+    layers: image.layers.map(({ descriptor: { mediaType, digest, size }, diffID }) => ({
+      mediaType,
+      digest,
+      diffID,
+      size,
+    })),
+    config: {
+      entrypoint: config.Entrypoint,
+      cmd: config.Cmd,
+      workingDir: config.WorkingDir,
+      env: config.Env,
+      user: config.User,
+      exposedPorts: config.ExposedPorts,
+    },
+    app: await summarizeApp(store, image),
+  };
+}
+
+async function summarizeApp(store: Store, image: StoredImage): Promise<Inspection['app']> {
+  const open = openLayers(store);
+  try {
+    const tree = await open.flatten(image.layers.map(({ diffID }) => diffID));
+    return summaryOf(describeApp(tree, openContents(open.layers), image.config.config));
+  } catch (error) {
+    if (!(error instanceof ConvertError)) throw error;
+    return { error: error.code, message: error.message };
+  } finally {
+    open.close();
+  }
+}
+
+function summaryOf(app: DotnetApp): AppSummary {
+  const { kind, needsRuntime, executable, launcher, assembly, args, version, aspnet, evidence } =
+    app;
+  return {
+    kind,
+    needsRuntime,
+    executable,
+    launcher,
+    ...(assembly !== undefined && { assembly }),
+    args,
+    frameworks: app.frameworks.map(({ name, version, rollForward }) => ({
+      name,
+      version,
+      rollForward,
+    })),
+    ...(version !== undefined && { version }),
+    aspnet,
+    evidence,
+  };
+}

@@ -1,0 +1,145 @@
+import { type DiffID, type Digest, decodeName } from '../store/index.ts';
+import type { DiskPlan } from './disk/plan.ts';
+import type { DotnetApp, DotnetAppKind } from './dotnet/app.ts';
+import type { Guest } from './guest.ts';
+import type { StoredImage } from './image.ts';
+import type { Kernel } from './osv/kernel.ts';
+import type { RofsPlan } from './rofs/plan.ts';
+import type { RunnableTree } from './runtime.ts';
+import type { Tree } from './tree/tree.ts';
+import { walkTree } from './tree/walk.ts';
+
+/** `FILE.json`, what went into a disk; its shape is `schemas/report.schema.json`. Sizes in bytes. */
+export interface Report {
+  readonly version: 1;
+  readonly image: {
+    readonly reference: string;
+    readonly manifest: Digest;
+    readonly config: Digest;
+    readonly platform: string;
+    readonly layers: readonly {
+      readonly digest: Digest;
+      readonly diffID: DiffID;
+      readonly size: number;
+    }[];
+  };
+  readonly app: {
+    readonly kind: DotnetAppKind;
+    readonly program: string;
+    readonly args: readonly string[];
+    readonly workingDirectory: string;
+    readonly aspnet: boolean;
+  };
+  readonly runtime: RuntimeReport | null;
+  readonly kernel: KernelReport | null;
+  readonly disk: {
+    readonly format: 'raw' | 'qcow2';
+    readonly boot: 'bios' | 'direct';
+    readonly size: number;
+    readonly partition: { readonly offset: number; readonly size: number };
+  };
+  readonly rofs: {
+    readonly files: number;
+    readonly directories: number;
+    readonly symlinks: number;
+    readonly bytes: number;
+  };
+  readonly commandLine: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly files: readonly {
+    readonly path: string;
+    readonly size: number;
+    readonly digest: Digest;
+  }[];
+  readonly warnings: readonly string[];
+}
+
+export interface RuntimeReport {
+  readonly from: 'image' | 'host' | 'folder' | 'reference';
+  /** What was added to the image's own layers. */
+  readonly layers: readonly DiffID[];
+  readonly frameworks: readonly { readonly name: string; readonly version: string }[];
+}
+
+export interface KernelReport {
+  readonly name: string;
+  readonly architecture: string;
+  readonly version?: string;
+  readonly symbols: 'hidden' | 'exposed' | 'unknown';
+  readonly loader?: Digest;
+  readonly elf?: Digest;
+}
+
+interface ReportParts {
+  readonly image: StoredImage;
+  readonly app: DotnetApp;
+  readonly runnable: RunnableTree;
+  readonly kernel: Kernel | undefined;
+  readonly guest: Guest;
+  readonly rofs: RofsPlan;
+  readonly disk: DiskPlan;
+  readonly format: 'raw' | 'qcow2';
+}
+
+export function createReport(parts: ReportParts): Report {
+  const { image, app, guest, rofs, disk, format } = parts;
+  const skipped = rofs.skipped.map(
+    ({ path, kind }) => `${path} is a ${kind} node, which ROFS cannot hold: left out`,
+  );
+  return {
+    version: 1,
+    image: {
+      reference: image.name,
+      manifest: image.descriptor.digest,
+      config: image.manifest.config.digest,
+      platform: image.platform,
+      layers: image.layers.map(({ descriptor: { digest, size }, diffID }) => ({
+        digest,
+        diffID,
+        size,
+      })),
+    },
+    app: {
+      kind: app.kind,
+      program: guest.program,
+      args: guest.args,
+      workingDirectory: guest.workingDirectory,
+      aspnet: app.aspnet,
+    },
+    runtime: runtimeReport(parts.runnable),
+    kernel: kernelReport(parts.kernel),
+    disk: { format, boot: disk.boot, size: disk.size, partition: disk.partition },
+    rofs: { ...countNodes(guest.tree), bytes: rofs.size },
+    commandLine: decodeName(guest.commandLine),
+    env: Object.fromEntries(guest.env),
+    files: [...walkTree(guest.tree)].flatMap(({ path, node }) =>
+      node.kind === 'file' ? [{ path, size: node.content.size, digest: node.content.digest }] : [],
+    ),
+    warnings: [...guest.warnings, ...skipped],
+  };
+}
+
+function runtimeReport({ runtime, added }: RunnableTree): RuntimeReport | null {
+  return runtime === undefined
+    ? null
+    : { from: runtime.from, layers: added, frameworks: runtime.frameworks };
+}
+
+function kernelReport(kernel: Kernel | undefined): KernelReport | null {
+  if (kernel === undefined) return null;
+  const { name, architecture, version, symbols, loader, elf } = kernel;
+  return {
+    name,
+    architecture,
+    ...(version !== undefined && { version }),
+    symbols,
+    ...(loader && { loader: loader.digest }),
+    ...(elf && { elf: elf.digest }),
+  };
+}
+
+function countNodes(tree: Tree): Pick<Report['rofs'], 'files' | 'directories' | 'symlinks'> {
+  const counts = { file: 0, directory: 0, symlink: 0, special: 0 };
+  for (const { node } of walkTree(tree)) counts[node.kind] += 1;
+  return { files: counts.file, directories: counts.directory, symlinks: counts.symlink };
+}
