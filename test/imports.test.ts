@@ -1,0 +1,102 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const top = resolve(import.meta.dirname, '..');
+
+/** The pipeline, in order: each stage may import only those before it (ARCHITECTURE.md). */
+const stages = ['oci', 'source', 'tree', 'elf', 'dotnet', 'osv', 'rofs', 'disk', 'run'];
+
+/** Where each npm package may be imported: one home each keeps start-up light and seams real. */
+const packageHomes: Readonly<Record<string, readonly string[]>> = {
+  undici: ['src/source'],
+  commander: ['src/cli'],
+  ajv: ['schemas'],
+  'zstd-napi': ['store'],
+  fzstd: ['store'],
+};
+
+interface Import {
+  readonly from: string;
+  readonly target: string;
+}
+
+function sourceFiles(folder: string): string[] {
+  return readdirSync(join(top, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) return sourceFiles(path);
+    return entry.name.endsWith('.ts') ? [path] : [];
+  });
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(top, file), 'utf8');
+  const specifiers = text.matchAll(
+    /(?:\bfrom\s*|\bimport\s*\(\s*|^\s*import\s+)['"]([^'"]+)['"]/gm,
+  );
+  return [...specifiers].map(([, specifier = '']) => ({
+    from: file,
+    target: specifier.startsWith('.')
+      ? relative(top, resolve(top, dirname(file), specifier))
+      : specifier,
+  }));
+}
+
+/** Why the import is against the table, or undefined when it is allowed. */
+function objection({ from, target }: Import): string | undefined {
+  if (target.startsWith('node:')) return undefined;
+  if (!/^(schemas|store|src|test|fixtures)\//.test(target)) return packageObjection(from, target);
+  if (from.startsWith('schemas/')) return target.startsWith('schemas/') ? undefined : 'schemas import nothing';
+  if (from.startsWith('store/')) {
+    return /^(schemas|store)\//.test(target) ? undefined : 'the store knows only schemas';
+  }
+  if (target.startsWith('test/')) return 'product code does not import tests';
+  if (target.startsWith('schemas/') || target === 'store/index.ts') return undefined;
+  if (target.startsWith('store/')) return 'only store/index.ts is public';
+  return stageOf(target) <= stageOf(from) ? undefined : 'a stage imports only stages before it';
+}
+
+function packageObjection(from: string, target: string): string | undefined {
+  const name = target.split('/')[0] ?? '';
+  const homes = packageHomes[name];
+  if (homes === undefined) return 'no such package in the table';
+  return homes.some((home) => from.startsWith(`${home}/`)) ? undefined : `${name} lives in ${homes}`;
+}
+
+/** error.ts comes before the stages, the pipeline after them, the command line last. */
+function stageOf(file: string): number {
+  if (file === 'src/error.ts') return -1;
+  const folder = /^src\/([^/]+)\//.exec(file)?.[1];
+  if (folder === undefined) return stages.length;
+  if (folder === 'cli') return stages.length + 1;
+  const stage = stages.indexOf(folder);
+  if (stage === -1) throw new Error(`${file}: no such stage in the table`);
+  return stage;
+}
+
+describe('import table', () => {
+  const imports = ['schemas', 'store', 'src'].flatMap(sourceFiles).flatMap(importsOf);
+
+  it('finds the imports it is to judge', () => {
+    expect(imports.length).toBeGreaterThan(100);
+  });
+
+  it('holds for every import of the product', () => {
+    const objections = imports.flatMap((one) => {
+      const why = objection(one);
+      return why === undefined ? [] : [`${one.from} -> ${one.target}: ${why}`];
+    });
+    expect(objections).toEqual([]);
+  });
+
+  it.each([
+    ['src/tree/flatten.ts', 'src/dotnet/app.ts'],
+    ['src/oci/reference.ts', 'src/convert.ts'],
+    ['src/disk/raw.ts', 'store/tar/reader.ts'],
+    ['store/blobs.ts', 'src/error.ts'],
+    ['src/osv/kernel.ts', 'undici'],
+    ['src/convert.ts', 'src/cli/main.ts'],
+  ])('refuses %s importing %s', (from, target) => {
+    expect(objection({ from, target })).toBeDefined();
+  });
+});
