@@ -9,6 +9,7 @@ import { storeErrorOf, storing } from './io-error.ts';
  * the disk, renamed, and the folder flushed too.
  */
 export interface Draft {
+  /** Its own name, for calls that write the file themselves. */
   readonly path: string;
   /** Appends. @throws StoreError `STORE_FULL`, `STORE_UNUSABLE`. */
   write(bytes: Uint8Array): void;

@@ -151,6 +151,7 @@ export function createTarReader(handler: (entry: Entry) => void, limits: Limits)
     const { entry, position: at } = member;
     const offset = position;
     const extents: readonly Extent[] = extentsOf(runs, size, offset, stored, at);
+    charge(24 * extents.length, at);
     holes += size - stored;
     if (holes > limits.holes) {
       throw tarOverLimit(at, `sparse files with ${holes} bytes of zeros`, `${limits.holes}`);
@@ -173,7 +174,11 @@ export function createTarReader(handler: (entry: Entry) => void, limits: Limits)
     if (entries > limits.entries) {
       throw tarOverLimit(at, `entry number ${entries}`, `${limits.entries}`);
     }
-    metadata += cost;
+    charge(cost, at);
+  }
+
+  function charge(bytes: number, at: number): void {
+    metadata += bytes;
     if (metadata > limits.metadata) {
       throw tarOverLimit(at, `${metadata} bytes of names and attributes`, `${limits.metadata}`);
     }

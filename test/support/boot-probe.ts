@@ -36,13 +36,16 @@ export async function bootProbe(disk: string, options: BootProbeOptions): Promis
   const folder = await mkdtemp(join(tmpdir(), 'boot-probe-'));
   try {
     const serial = join(folder, 'serial.txt');
-    const failure = await runQemu(qemuArguments(disk, options.format), serial, options);
+    const complaint = await runQemu(qemuArguments(disk, options.format), serial, options);
     const text = await readFile(serial, 'latin1');
     options.signal?.throwIfAborted();
-    if (failure !== undefined) {
-      throw new Error(`boot the probe from ${disk}: ${failure}\nserial port: ${text.slice(-2000)}`);
+    try {
+      if (complaint !== '') throw new Error(`${complaint}\nserial port: ${text.slice(-2000)}`);
+      return parseProbeReport(text);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : error;
+      throw new Error(`boot the probe from ${disk}: ${why}`, { cause: error });
     }
-    return parseProbeReport(text);
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -62,14 +65,15 @@ function qemuArguments(disk: string, format: 'raw' | 'qcow2'): string[] {
 }
 
 /**
- * Returns why QEMU failed, or undefined. Its standard output, the serial port, goes to a file:
- * when a pipe is full QEMU tries a few times more and then drops bytes.
+ * Returns what QEMU complains about, or ''. It has something to say even where it exits with 0,
+ * as when somebody terminates it. Its standard output, the serial port, goes to a file: when a
+ * pipe is full QEMU tries a few times more and then drops bytes.
  */
 async function runQemu(
   args: readonly string[],
   serial: string,
   options: BootProbeOptions,
-): Promise<string | undefined> {
+): Promise<string> {
   const qemu = probeTools().qemu;
   if (qemu === undefined) throw new Error('boot the probe: qemu-system-x86_64 is not on PATH');
   const timeout = options.timeoutMs ?? 120_000;
@@ -91,9 +95,8 @@ async function runQemu(
     const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((done) => {
       child.on('close', (...ended) => done(ended));
     });
-    if (code === 0) return undefined;
     if (child.killed) return `not finished after ${timeout} ms`;
-    return `qemu ended with ${signal ?? code}: ${complaint}`;
+    return code === 0 ? complaint : `qemu ended with ${signal ?? code}: ${complaint}`;
   } finally {
     await output.close();
   }

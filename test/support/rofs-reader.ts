@@ -57,10 +57,10 @@ export function readRofsFile(file: string): readonly ReadNode[] {
 /** Depth first, a directory before what it holds, entries in the order of the image. */
 function readFileSystem(read: (offset: number, length: number) => Buffer): readonly ReadNode[] {
   const superblock = read(0, 64);
-  const [magic, version, blockSize, first, count, nameCount, linkCount, inodeCount] = Array.from(
-    { length: 8 },
-    (_, i) => Number(superblock.readBigUInt64LE(i * 8)),
-  ) as [number, number, number, number, number, number, number, number];
+  const field = (index: number): number => Number(superblock.readBigUInt64LE(index * 8));
+  const [magic, version, blockSize] = [field(0), field(1), field(2)];
+  const [first, count] = [field(3), field(4)];
+  const [nameCount, linkCount, inodeCount] = [field(5), field(6), field(7)];
   check(magic === 0xdeadbead && version === 1 && blockSize === 512, 'magic, version, block size');
   check(count > 0 && inodeCount > 0, 'a structure info with an inode');
 

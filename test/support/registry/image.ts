@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { digestOf } from '../../../store/digest.ts';
+import { digestOf } from '../../../store/index.ts';
 
 /** A manifest, an index, or whatever a registry hands out under `/manifests/`. */
 export interface ServedManifest {

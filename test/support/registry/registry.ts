@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { digestOf } from '../../../store/digest.ts';
+import { digestOf } from '../../../store/index.ts';
 import { type Answer, errorAnswer, send } from './answer.ts';
 import { createFaults, type Fault } from './faults.ts';
 import type { ServedImage } from './image.ts';
@@ -66,11 +66,13 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
     const repository = found?.[1] ?? '';
     const name = found?.[3] ?? '';
     const endpoint = found?.[2] === 'manifests' ? 'manifest' : 'blob';
-    const flaws = strike(endpoint, url.pathname);
     const refusal = tokens?.refuse(request, `${scheme}://${host}/token`, repository);
     if (refusal !== undefined) {
-      reply(refusal, flaws);
-    } else if (found === null) {
+      reply(refusal, []);
+      return;
+    }
+    const flaws = strike(endpoint, url.pathname);
+    if (found === null) {
       reply(url.pathname === '/v2/' ? { status: 200, body: Buffer.from('{}') } : notFound, flaws);
     } else if (endpoint === 'manifest') {
       reply(contents.manifest(repository, name), flaws);

@@ -1,46 +1,15 @@
 import { Buffer } from 'node:buffer';
-import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  ftruncateSync,
-  linkSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
-import { Parser } from 'tar';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   decodeName,
-  defaultLimits,
   type Entry,
   encodeName,
   type FileEntry,
   type Limits,
   StoreError,
-} from '../../store/index.ts';
-import { createTarReader } from '../../store/tar/reader.ts';
-import { tarHeader } from '../../store/tar/writer.ts';
-import {
-  directory,
-  file,
-  hardlink,
-  type LayerItem,
-  layerTar,
-  opaque,
-  special,
-  symlink,
-  whiteout,
-} from '../support/layers.ts';
+} from '../../../store/index.ts';
+import { contentOf, readTar, sha256Of } from '../../support/read-tar.ts';
 import {
   archive,
   base256,
@@ -50,30 +19,10 @@ import {
   member,
   pax,
   zeroBlock,
-} from '../support/tar-builder.ts';
-
-function read(
-  tar: Uint8Array,
-  limits: Partial<Limits> = {},
-  sizes: readonly number[] = [],
-): Entry[] {
-  const entries: Entry[] = [];
-  const reader = createTarReader((entry) => entries.push(entry), { ...defaultLimits, ...limits });
-  let at = 0;
-  for (const size of sizes) {
-    // The reader must not keep what it is given: the next piece overwrites it.
-    const piece = Buffer.from(tar.subarray(at, at + size));
-    reader.push(piece);
-    piece.fill(0xee);
-    at += size;
-  }
-  reader.push(Buffer.from(tar.subarray(at)));
-  reader.end();
-  return entries;
-}
+} from '../../support/tar-builder.ts';
 
 function only(tar: Uint8Array): Entry {
-  const [entry, ...more] = read(tar);
+  const [entry, ...more] = readTar(tar);
   if (entry === undefined || more.length > 0) {
     throw new Error(`wanted one entry, found ${more.length + (entry === undefined ? 0 : 1)}`);
   }
@@ -88,22 +37,9 @@ function onlyFile(tar: Uint8Array): FileEntry {
   return entry;
 }
 
-function digest(bytes: string | Uint8Array): string {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-}
-
-/** The bytes of a file as its entry places them. */
-function contentOf(tar: Uint8Array, { size, offset, extents }: FileEntry): Buffer {
-  const bytes = Buffer.alloc(size);
-  for (const extent of extents ?? [{ position: 0, offset, length: size }]) {
-    bytes.set(tar.subarray(extent.offset, extent.offset + extent.length), extent.position);
-  }
-  return bytes;
-}
-
 function failure(tar: Uint8Array, limits: Partial<Limits> = {}): StoreError {
   try {
-    read(tar, limits);
+    readTar(tar, limits);
   } catch (error) {
     if (error instanceof StoreError) {
       return error;
@@ -127,12 +63,15 @@ describe('createTarReader reads', () => {
       mtime: 1234567890,
       size: 5,
       offset: 512,
-      digest: digest('hello'),
+      digest: sha256Of('hello'),
     });
   });
 
   test('an empty file when it has no body', () => {
-    expect(onlyFile(archive(member({ name: 'a' })))).toMatchObject({ size: 0, digest: digest('') });
+    expect(onlyFile(archive(member({ name: 'a' })))).toMatchObject({
+      size: 0,
+      digest: sha256Of(''),
+    });
   });
 
   test.each([
@@ -158,7 +97,7 @@ describe('createTarReader reads', () => {
     ['fifo', { name: 'd', type: '6' }, 'special'],
   ] as const)('the kind of member when %s', (_, raw, kind) => {
     const tar = archive(header(raw), member({ name: 'next' }, 'body'));
-    expect(read(tar).map((entry) => [entry.path, entry.kind])).toEqual([
+    expect(readTar(tar).map((entry) => [entry.path, entry.kind])).toEqual([
       ['d', kind],
       ['next', 'file'],
     ]);
@@ -250,7 +189,7 @@ describe('createTarReader reads', () => {
       Buffer.concat([header({ name: 'x', size: 0 }), Buffer.from('abc'), Buffer.alloc(509)]),
       member({ name: 'y' }),
     );
-    expect(read(tar).map(({ path }) => path)).toEqual(['x', 'y']);
+    expect(readTar(tar).map(({ path }) => path)).toEqual(['x', 'y']);
   });
 
   test('a negative time', () => {
@@ -314,7 +253,7 @@ describe('createTarReader reads', () => {
       archive(member({ name: 'a' })),
       archive(member({ name: 'smuggled' })),
     ]);
-    expect(read(tar).map(({ path }) => path)).toEqual(['a']);
+    expect(readTar(tar).map(({ path }) => path)).toEqual(['a']);
   });
 
   test.each([
@@ -325,11 +264,11 @@ describe('createTarReader reads', () => {
       Buffer.concat([archive(member({ name: 'a' })), Buffer.alloc(7)]),
     ],
   ])('a tar with %s', (_, tar) => {
-    expect(read(tar)).toHaveLength(1);
+    expect(readTar(tar)).toHaveLength(1);
   });
 
   test('no entries when there are no bytes', () => {
-    expect(read(new Uint8Array())).toEqual([]);
+    expect(readTar(new Uint8Array())).toEqual([]);
   });
 });
 
@@ -349,7 +288,7 @@ describe('createTarReader takes whiteouts', () => {
   test.each(['.wh..wh.plnk/x', '.wh..wh.aufs', 'a/.wh..wh.orph/b', '.wh..wh..opq/x'])(
     '%j as bookkeeping of AUFS, which is skipped',
     (name) => {
-      expect(read(archive(member({ name }, 'body'), member({ name: 'next' })))).toHaveLength(1);
+      expect(readTar(archive(member({ name }, 'body'), member({ name: 'next' })))).toHaveLength(1);
     },
   );
 
@@ -374,15 +313,15 @@ describe('createTarReader reads sparse files', () => {
   const next = member({ name: 'next' }, 'n');
 
   const check = (tar: Buffer) => {
-    const [sparse, after] = read(tar);
+    const [sparse, after] = readTar(tar);
     if (sparse?.kind !== 'file') {
       throw new Error('wanted a file');
     }
-    expect(sparse).toMatchObject({ path: 'sparse', size: whole.length, digest: digest(whole) });
+    expect(sparse).toMatchObject({ path: 'sparse', size: whole.length, digest: sha256Of(whole) });
     expect(sparse.extents).toHaveLength(2);
     expect(sparse.offset).toBe(sparse.extents?.[0]?.offset);
     expect(contentOf(tar, sparse)).toEqual(whole);
-    expect(after).toMatchObject({ path: 'next', digest: digest('n') });
+    expect(after).toMatchObject({ path: 'next', digest: sha256Of('n') });
   };
 
   const gnuHeader = { name: 'sparse', type: 'S', magic: 'gnu' } as const;
@@ -458,7 +397,7 @@ describe('createTarReader reads sparse files', () => {
     expect(onlyFile(archive(member({ ...gnuHeader, patches })))).toMatchObject({
       size: whole.length,
       extents: [],
-      digest: digest(Buffer.alloc(whole.length)),
+      digest: sha256Of(Buffer.alloc(whole.length)),
     });
   });
 
@@ -589,6 +528,16 @@ describe('createTarReader refuses as LAYER_LIMIT', () => {
   const chained = Buffer.alloc(512);
   chained.set(gnuMap(Array.from({ length: 21 }, (_, at) => [at * 10, 1] as const)));
   chained[504] = 1;
+  const gnuRuns = [
+    [
+      386,
+      gnuMap([
+        [0, 1],
+        [10, 1],
+      ]),
+    ],
+    [483, '00000001000\0'],
+  ] as const;
   const gnuPatches = [
     [482, '\x01'],
     [483, '00000001000\0'],
@@ -612,6 +561,11 @@ describe('createTarReader refuses as LAYER_LIMIT', () => {
       'attributes too long together',
       archive(pax([['SCHILY.xattr.user.x', 'v'.repeat(99)]]), member({ name: 'a' })),
       { metadata: 100 },
+    ],
+    [
+      'sparse maps too long together',
+      archive(member({ name: 'x', type: 'S', magic: 'gnu', patches: gnuRuns }, 'ab')),
+      { metadata: 40 },
     ],
     ['holes too large', hole, { holes: 999 }],
     [
@@ -665,16 +619,16 @@ describe('createTarReader gives the same entries', () => {
     ),
     Buffer.alloc(3000, 'trailer'),
   ]);
-  const whole = read(tar);
+  const whole = readTar(tar);
 
   test('when every byte comes alone', () => {
-    expect(read(tar, {}, new Array(tar.length).fill(1))).toEqual(whole);
+    expect(readTar(tar, {}, new Array(tar.length).fill(1))).toEqual(whole);
   });
 
   test('however the bytes are split', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 1500 }), { maxLength: 40 }), (sizes) => {
-        expect(read(tar, {}, sizes)).toEqual(whole);
+        expect(readTar(tar, {}, sizes)).toEqual(whole);
       }),
     );
   });
@@ -685,7 +639,7 @@ describe('createTarReader gives the same entries', () => {
         const changed = Buffer.from(tar);
         changed[at] = byte;
         try {
-          read(changed);
+          readTar(changed);
         } catch (error) {
           expect(error).toBeInstanceOf(StoreError);
         }
@@ -697,213 +651,10 @@ describe('createTarReader gives the same entries', () => {
   test('or fails as a StoreError, wherever it is cut off', () => {
     for (let length = 1; length < 6000; length += 131) {
       try {
-        read(tar.subarray(0, length));
+        readTar(tar.subarray(0, length));
       } catch (error) {
         expect(error).toBeInstanceOf(StoreError);
       }
-    }
-  });
-});
-
-describe('tarHeader', () => {
-  const name = fc
-    .uint8Array({ minLength: 1, maxLength: 130 })
-    .map((bytes) => decodeName(bytes.map((byte) => (byte === 0 || byte === 0x2f ? 0x41 : byte))))
-    .filter((text) => text !== '.' && text !== '..' && !text.startsWith('.wh.'));
-  const path = fc.array(name, { minLength: 1, maxLength: 4 }).map((names) => names.join('/'));
-  const attributes = fc.record({
-    mode: fc.integer({ min: 0, max: 0o7777 }),
-    uid: fc.integer({ min: 0, max: 0xffff_ffff }),
-    gid: fc.integer({ min: 0, max: 0xffff_ffff }),
-    mtime: fc.oneof(
-      fc.integer({ min: -(2 ** 40), max: 2 ** 40 }),
-      fc.integer({ min: -(2 ** 40), max: 2 ** 40 }).map((n) => n / 1000),
-    ),
-  });
-  const xattrs = fc
-    .dictionary(fc.stringMatching(/^user\.[a-z]{1,20}$/), fc.uint8Array(), { minKeys: 1 })
-    .map((record) =>
-      Object.fromEntries(
-        Object.entries(record).map(([key, value]) => [key, Buffer.from(value).toString('base64')]),
-      ),
-    );
-  const item: fc.Arbitrary<LayerItem> = fc.oneof(
-    fc.tuple(path, fc.uint8Array(), attributes).map(([p, bytes, a]) => file(p, bytes, a)),
-    fc.tuple(path, attributes, xattrs).map(([p, a, x]) => directory(p, { ...a, xattrs: x })),
-    fc.tuple(path, path, attributes).map(([p, target, a]) => symlink(p, `/${target}/..`, a)),
-    fc.tuple(path, path, attributes).map(([p, target, a]) => hardlink(p, target, a)),
-    fc.tuple(path, fc.nat(4095), fc.nat(255)).map(([p, a, b]) => special(p, 'block', a, b)),
-    path.map(whiteout),
-    path.map(opaque),
-  );
-
-  test('is read back as it was written', () => {
-    fc.assert(
-      fc.property(fc.array(item, { maxLength: 6 }), (items) => {
-        const tar = layerTar([directory(''), ...items]);
-        const entries = read(tar);
-        expect(entries).toHaveLength(items.length + 1);
-        for (const [at, { entry, bytes }] of items.entries()) {
-          const found = entries[at + 1];
-          expect(found).toMatchObject(entry);
-          if (found?.kind === 'file') {
-            expect(contentOf(tar, found)).toEqual(Buffer.from(bytes));
-            expect(found.digest).toBe(digest(bytes));
-          }
-        }
-      }),
-    );
-  });
-
-  test('gives one plain ustar block when ustar can say it', () => {
-    expect(tarHeader(file(`${'d'.repeat(150)}/${'n'.repeat(100)}`, 'x').entry)).toHaveLength(512);
-    expect(tarHeader(file('d'.repeat(101), 'x').entry)).toHaveLength(3 * 512);
-  });
-
-  test('is understood by GNU tar and node-tar', async () => {
-    const long = `${'p/'.repeat(150)}file`;
-    const items = [
-      directory('d', { mtime: 1.5 }),
-      file(long, 'deep', { uid: 3_000_000 }),
-      symlink('l', 't'.repeat(150)),
-      hardlink('h', long),
-      whiteout('d/gone'),
-    ];
-    const names = ['d/', long, 'l', 'h', 'd/.wh.gone'];
-    const tar = layerTar(items);
-    const listed = execFileSync('tar', ['-tf', '-'], { input: tar, encoding: 'utf8' });
-    expect(listed.trim().split('\n')).toEqual(names);
-    const members = await nodeTar(tar);
-    expect(members.map((found) => found.path)).toEqual(names);
-    expect(members.map((found) => found.linkpath)).toEqual(['', '', 't'.repeat(150), long, '']);
-    expect(members[1]?.uid).toBe(3_000_000);
-  });
-});
-
-interface NodeTarMember {
-  readonly path: string;
-  readonly type: string;
-  readonly size: number;
-  readonly mode: number;
-  readonly uid: number;
-  readonly mtime: number;
-  readonly linkpath: string;
-  readonly digest: string;
-}
-
-async function nodeTar(tar: Uint8Array): Promise<NodeTarMember[]> {
-  const members: NodeTarMember[] = [];
-  const parser = new Parser({ strict: true });
-  const ended = new Promise<void>((resolve, reject) => {
-    parser.on('end', resolve);
-    parser.on('error', reject);
-  });
-  parser.on('entry', (entry) => {
-    const hash = createHash('sha256');
-    entry.on('data', (chunk: Buffer) => hash.update(chunk));
-    entry.on('end', () =>
-      members.push({
-        path: entry.path,
-        type: entry.type,
-        size: entry.size,
-        mode: entry.mode ?? 0,
-        uid: entry.uid ?? 0,
-        mtime: (entry.mtime?.getTime() ?? 0) / 1000,
-        linkpath: entry.linkpath ?? '',
-        digest: `sha256:${hash.digest('hex')}`,
-      }),
-    );
-  });
-  parser.end(Buffer.from(tar));
-  await ended;
-  return members;
-}
-
-describe('createTarReader agrees with other tools', () => {
-  let folder = '';
-  const sparse = 'sparse file';
-  const sparseSize = 3_000_000;
-
-  beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'osv-convert-tar-'));
-    const at = (name: string) => join(folder, name);
-    mkdirSync(at('deep/'.repeat(40)), { recursive: true });
-    writeFileSync(at(`${'deep/'.repeat(40)}file`), 'content');
-    writeFileSync(at('grüße'), Buffer.alloc(70_000, 'ß'));
-    writeFileSync(at('empty'), '');
-    writeFileSync(at('x'.repeat(200)), 'long');
-    symlinkSync('../y'.repeat(60), at('symlink'));
-    linkSync(at('grüße'), at('hardlink'));
-    execFileSync('touch', ['-d', '@-12.25', at('empty')]);
-    const fd = openSync(at(sparse), 'w');
-    for (let run = 0; run < 60; run += 1) {
-      writeSync(fd, Buffer.alloc(4096, run + 1), 0, 4096, run * 40_960);
-    }
-    ftruncateSync(fd, sparseSize);
-    closeSync(fd);
-  });
-  afterAll(() => rmSync(folder, { recursive: true }));
-
-  const gnuTar = (...options: readonly string[]) =>
-    execFileSync('tar', ['-c', ...options, '-C', folder, '.'], { maxBuffer: 2 ** 26 });
-
-  test.each(['v7', 'ustar', 'gnu', 'posix'])(
-    'node-tar on a tree packed by GNU tar as %s',
-    async (format) => {
-      const skipped =
-        format === 'v7' ? ['--exclude=deep', '--exclude=xxx*', '--exclude=symlink'] : [];
-      const ustar = format === 'ustar' ? ['--exclude=xxx*', '--exclude=symlink'] : [];
-      const old = format === 'v7' || format === 'ustar' ? ['--exclude=empty'] : [];
-      const tar = gnuTar(`--format=${format}`, `--exclude=${sparse}`, ...skipped, ...ustar, ...old);
-      const theirs = await nodeTar(tar);
-      const ours = read(tar);
-      expect(ours.length).toBeGreaterThan(2);
-      expect(ours.map((entry) => entry.path)).toEqual(
-        theirs.map((found) => found.path.replace(/^\.\//, '').replace(/\/$/, '')),
-      );
-      for (const [at, entry] of ours.entries()) {
-        const their = theirs[at];
-        if (entry.kind === 'file') {
-          expect(entry).toMatchObject({ size: their?.size, digest: their?.digest });
-        }
-        if (entry.kind === 'symlink') {
-          expect(entry.target).toBe(their?.linkpath);
-        }
-        if (entry.kind !== 'whiteout' && entry.kind !== 'opaque') {
-          expect([entry.mode, entry.uid]).toEqual([their?.mode, their?.uid]);
-        }
-        if (entry.kind !== 'whiteout' && entry.kind !== 'opaque' && entry.path !== 'empty') {
-          // node-tar keeps milliseconds.
-          expect(Math.abs(entry.mtime - (their?.mtime ?? 0))).toBeLessThan(0.001);
-        }
-      }
-    },
-  );
-
-  test.each([
-    ['gnu', []],
-    ['posix', ['--sparse-version=0.0']],
-    ['posix', ['--sparse-version=0.1']],
-    ['posix', ['--sparse-version=1.0']],
-  ])('the file system on a sparse file packed by GNU tar as %s %j', (format, options) => {
-    const tar = gnuTar('--sparse', `--format=${format}`, ...options);
-    const entry = read(tar).find(({ path }) => path === sparse);
-    if (entry?.kind !== 'file') {
-      throw new Error('wanted the sparse file');
-    }
-    const bytes = readFileSync(join(folder, sparse));
-    expect(entry.extents?.length).toBeGreaterThan(50);
-    expect(entry).toMatchObject({ size: sparseSize, digest: digest(bytes) });
-    expect(contentOf(tar, entry).equals(bytes)).toBe(true);
-  });
-
-  test('GNU tar on times before 1970', () => {
-    for (const [format, mtime] of [
-      ['gnu', -13],
-      ['posix', -12.25],
-    ] as const) {
-      const entry = read(gnuTar(`--format=${format}`)).find(({ path }) => path === 'empty');
-      expect(entry).toMatchObject({ mtime });
     }
   });
 });
