@@ -24,12 +24,15 @@ export interface DotnetApp {
   readonly kind: DotnetAppKind;
   /** True for single-file apps that still need a shared framework, and for all framework-dependent ones. */
   readonly needsRuntime: boolean;
-  /** The program the image starts, symlinks resolved: muxer, apphost, bundle or native executable. */
+  /**
+   * The program the image starts, symlinks resolved: muxer, apphost, bundle or native executable. Where
+   * the image starts `dotnet` and has none, the place where its runtime will be put.
+   */
   readonly executable: string;
   readonly launcher: 'muxer' | 'apphost' | 'native';
   /** The app's managed entry assembly, where it is a file of its own. */
   readonly assembly?: string;
-  /** Host options between `dotnet` and the assembly, e.g. `--roll-forward Major`. */
+  /** Options the host takes for itself, each followed by its value, e.g. `--roll-forward Major`. */
   readonly hostOptions: readonly string[];
   /** Arguments for the app itself. */
   readonly args: readonly string[];

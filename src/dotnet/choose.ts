@@ -26,9 +26,12 @@ export interface RuntimeOptions {
   readonly hostEnv: Readonly<Record<string, string | undefined>>;
 }
 
+/** `folder` is one the user named on the host, `reference` another image. */
+export type RuntimeOrigin = 'image' | 'host' | 'folder' | 'reference';
+
 /** The runtime an app is built with. */
 export interface ChosenRuntime {
-  readonly from: 'image' | 'host' | 'folder' | 'reference';
+  readonly from: RuntimeOrigin;
   /** Where it lies now, absolute in `files`. */
   readonly path: string;
   readonly files: Files;
@@ -45,7 +48,7 @@ export interface ChosenRuntime {
 
 /** A .NET folder that may serve. */
 export interface RuntimeCandidate {
-  readonly from: ChosenRuntime['from'];
+  readonly from: RuntimeOrigin;
   readonly files: Files;
   readonly folder: DotnetFolder;
 }

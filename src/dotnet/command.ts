@@ -13,10 +13,15 @@ export interface Command {
   readonly shown: string;
 }
 
+/** What to write into the Dockerfile when the image starts no app. */
+export const entryPointHint = 'rebuild the image with ENTRYPOINT ["dotnet", "/app/NAME.dll"]';
+
 export const shells = new Set(['sh', 'bash', 'dash', 'ash', 'zsh', 'busybox']);
 
 /** Programs that only start another one and reap zombies. */
 const inits = new Set(['tini', 'tini-static', 'dumb-init', 'catatonit']);
+
+const initOptionsWithValue = new Set(['-e', '-p', '-r', '--rewrite']);
 
 /** Words that a shell takes as they are: no quotes, globs, variables, redirections, control operators. */
 const plainWord = /^(?![#~])[^\s'"\\`$&;|<>()[\]{}*?!]+$/;
@@ -35,7 +40,7 @@ export function commandOf(config: ExecutionConfig): Command {
     throw new ConvertError(
       'APP_NOT_FOUND',
       'finding the app: the image has neither Entrypoint nor Cmd, wanted one that starts a .NET app',
-      { hint: 'rebuild the image with ENTRYPOINT ["dotnet", "/app/NAME.dll"]' },
+      { hint: entryPointHint },
     );
   }
   return {
@@ -59,19 +64,27 @@ function splitVariable(variable: string): [string, string] {
 function unwrap(words: readonly string[], shown: string): readonly string[] {
   const [name = '', ...args] = words;
   if (inits.has(baseName(name)) && args.length > 0) {
-    const separator = args.indexOf('--');
-    return unwrap(args.slice(separator + 1), shown);
+    return unwrap(behindOptions(args), shown);
   }
   const script = args[1];
   if (!shells.has(baseName(name)) || args[0] !== '-c' || script === undefined) {
     return words;
   }
-  const [first = '', ...rest] = script.trim().split(/[ \t\n]+/);
+  const [first = '', ...rest] = script.trim().split(/[ \t]+/);
   const simple = first === 'exec' ? rest : [first, ...rest];
   if (!simple.every((word) => plainWord.test(word)) || simple[0]?.includes('=') !== false) {
     throw shellEntrypoint(`runs the shell script ${JSON.stringify(firstLine(script))}`, shown);
   }
   return unwrap(simple, shown);
+}
+
+/** The command among the words of an init program: behind its options and `--`. */
+function behindOptions(words: readonly string[]): readonly string[] {
+  let at = 0;
+  while (words[at]?.startsWith('-') && words[at] !== '--') {
+    at += initOptionsWithValue.has(words[at] ?? '') ? 2 : 1;
+  }
+  return words.slice(words[at] === '--' ? at + 1 : at);
 }
 
 export function baseName(path: string): string {
@@ -91,9 +104,7 @@ export function shellEntrypoint(found: string, shown: string): ConvertError {
   return new ConvertError(
     'SHELL_ENTRYPOINT',
     `finding the app: the image's command ${shown} ${found}, wanted one program: OSv runs no shell`,
-    {
-      hint: 'rebuild the image with the app itself as entry point: ENTRYPOINT ["dotnet", "/app/NAME.dll"]',
-    },
+    { hint: entryPointHint },
   );
 }
 

@@ -4,7 +4,7 @@ import type { Contents } from '../tree/contents.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { DotnetApp } from './app.ts';
 import { namedCandidates } from './candidates.ts';
-import { baseName, commandOf } from './command.ts';
+import { baseName, commandOf, entryPointHint } from './command.ts';
 import { describeExecutable } from './executable.ts';
 import { filesOfTree } from './files.ts';
 import { describeMuxer } from './muxer.ts';
@@ -26,7 +26,7 @@ export function describeApp(tree: Tree, contents: Contents, config: ExecutionCon
     throw new ConvertError(
       'APP_NOT_FOUND',
       `finding the app: the image starts ${JSON.stringify(name)}, and that is no file in it; ${namedCandidates(tree)}`,
-      { hint: 'rebuild the image with ENTRYPOINT ["dotnet", "/app/NAME.dll"]' },
+      { hint: entryPointHint },
     );
   }
   return describeExecutable(image, program.path);

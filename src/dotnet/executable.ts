@@ -5,6 +5,7 @@ import type { SyncAccess } from '../tree/contents.ts';
 import type { DotnetApp } from './app.ts';
 import { describeApphost } from './apphost.ts';
 import { namedCandidates } from './candidates.ts';
+import { entryPointHint } from './command.ts';
 import { appOf, type Image } from './description.ts';
 import { problemOfElf } from './installed.ts';
 import { unsuitable } from './managed.ts';
@@ -51,7 +52,7 @@ function requireElf(
   throw new ConvertError(
     'APP_NOT_FOUND',
     `finding the app: the image starts ${path}, which is no ELF program; ${namedCandidates(tree)}`,
-    { hint: 'rebuild the image with ENTRYPOINT ["dotnet", "/app/NAME.dll"]' },
+    { hint: entryPointHint },
   );
 }
 
@@ -61,7 +62,7 @@ function describeNativeAot(image: Image, path: string, elf: Elf, access: SyncAcc
     throw new ConvertError(
       'APP_NOT_FOUND',
       `finding the app: the image starts ${path}, a native program without the marks of .NET; ${namedCandidates(image.tree)}`,
-      { hint: 'rebuild the image with ENTRYPOINT ["dotnet", "/app/NAME.dll"]' },
+      { hint: entryPointHint },
     );
   }
   const problem = problemOfElf(elf, path);

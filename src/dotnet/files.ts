@@ -1,5 +1,4 @@
-import type { SyncAccess } from '../tree/contents.ts';
-import { type Contents, contentAccess } from '../tree/contents.ts';
+import { type Contents, contentAccess, type SyncAccess } from '../tree/contents.ts';
 import { lookup } from '../tree/lookup.ts';
 import type { Tree } from '../tree/tree.ts';
 

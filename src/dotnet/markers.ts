@@ -29,11 +29,15 @@ const namesCap = 64;
 
 /** @returns undefined for executables without the bundle signature: not made from an apphost. */
 export function readHostMarkers(access: SyncAccess, elf: Elf): HostMarkers | undefined {
-  const segments = elf.segments
-    .filter(({ type, flags }) => type === segmentTypes.load && (flags & segmentFlags.write) !== 0)
-    .filter(({ offset, fileSize }) => fileSize <= dataCap && offset + fileSize <= access.size)
-    .map(({ offset, fileSize }) => Buffer.from(access.read(offset, fileSize)));
-  for (const data of segments) {
+  // A hostile file may announce the same bytes as hundreds of segments.
+  let left = dataCap;
+  for (const { type, flags, offset, fileSize } of elf.segments) {
+    const writable = type === segmentTypes.load && (flags & segmentFlags.write) !== 0;
+    if (!writable || fileSize > left || offset + fileSize > access.size) {
+      continue;
+    }
+    left -= fileSize;
+    const data = Buffer.from(access.read(offset, fileSize));
     const at = data.indexOf(bundleSignature);
     if (at >= 8) {
       return {

@@ -1,6 +1,6 @@
 import { ConvertError } from '../error.ts';
 import type { DotnetApp } from './app.ts';
-import type { RuntimeCandidate } from './choose.ts';
+import type { RuntimeCandidate, RuntimeOrigin } from './choose.ts';
 import type { DotnetFolder } from './installed.ts';
 import type { Resolution } from './resolve.ts';
 
@@ -9,7 +9,7 @@ interface Tried {
   readonly resolution: Resolution;
 }
 
-const places: Readonly<Record<RuntimeCandidate['from'], string>> = {
+const places: Readonly<Record<RuntimeOrigin, string>> = {
   image: 'in the image',
   host: 'on this host',
   folder: 'in the given folder',

@@ -1,7 +1,7 @@
 import { ConvertError } from '../error.ts';
 import type { DotnetApp } from './app.ts';
 import { namedCandidates } from './candidates.ts';
-import { pathFrom } from './command.ts';
+import { entryPointHint, pathFrom } from './command.ts';
 import { appOf, type Image } from './description.ts';
 import { splitMuxerWords } from './host-options.ts';
 import { readManagedApp, requireOwnRuntime } from './managed.ts';
@@ -73,6 +73,6 @@ function notAnApp({ tree, command }: Image, name: string | undefined): ConvertEr
   return new ConvertError(
     'APP_NOT_FOUND',
     `finding the app: ${where}: ${problem}; wanted a .dll; ${namedCandidates(tree)}`,
-    { hint: 'rebuild the image with ENTRYPOINT ["dotnet", "/app/NAME.dll"]' },
+    { hint: entryPointHint },
   );
 }

@@ -1,3 +1,4 @@
+import { ConvertError } from '../error.ts';
 import type { FrameworkReference, RollForward } from './app.ts';
 import type { InstalledFramework } from './installed.ts';
 import { bestVersion, compatible, type EffectiveReference } from './roll-forward.ts';
@@ -26,6 +27,7 @@ const restarts = 100;
  * reconciled with what was asked of the same framework before, and when a framework that is already
  * chosen must be chosen anew, all starts again with what was learnt.
  * @param available what one .NET folder holds.
+ * @throws ConvertError `FRAMEWORK_CONFLICT` for frameworks that raise each other's version without end.
  */
 export function resolveFrameworks(
   references: readonly FrameworkReference[],
@@ -43,7 +45,12 @@ export function resolveFrameworks(
       return step;
     }
   }
-  throw new Error('choosing frameworks did not come to an end');
+  // Every attempt raises some version, and an image may hold any number of them.
+  throw new ConvertError(
+    'FRAMEWORK_CONFLICT',
+    `choosing frameworks: found no end after ${restarts} attempts, wanted frameworks that agree`,
+    { hint: 'give another runtime with --runtime PATH or --runtime REF' },
+  );
 }
 
 interface Attempt {

@@ -32,14 +32,12 @@ export function findDotnetFolders(
     ...locationFiles.flatMap((path) => installLocation(files, path)),
     ...defaultFolders,
   ];
-  const folders = new Map<string, DotnetFolder>();
-  for (const path of named.filter((path) => path.startsWith('/'))) {
-    const folder = readDotnetFolder(files, path);
-    if (folder !== undefined && !folders.has(folder.path)) {
-      folders.set(folder.path, folder);
-    }
-  }
-  return [...folders.values()];
+  const paths = named
+    .filter((path) => path.startsWith('/'))
+    .flatMap((path) => files.find(path)?.path ?? []);
+  return [...new Set(paths)]
+    .map((path) => readDotnetFolder(files, path))
+    .filter((folder) => folder !== undefined);
 }
 
 /** The .NET folders of this machine; `env` is the environment of this process. */

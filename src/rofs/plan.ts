@@ -62,21 +62,17 @@ export function planRofs(tree: Tree, options: RofsPlanOptions = {}): RofsPlan {
   let nextBlock = 1;
 
   /** Path lengths are of bytes and count the leading slash. */
-  function add(node: Exclude<Node, SpecialNode>, path: string, pathLength: number): number {
+  function add(node: StoredNode, path: string, pathLength: number): number {
     const known = numbers.get(node);
     if (known !== undefined) return known;
     const number = inodes.push(placeholder);
     // A directory set at two places by an edit is two directories: ROFS has no links to directories.
     if (node.kind !== 'directory') numbers.set(node, number);
-    inodes[number - 1] = { kind: node.kind, number, ...fill(node, path, pathLength) };
+    inodes[number - 1] = { kind: node.kind, number, ...place(node, path, pathLength) };
     return number;
   }
 
-  function fill(
-    node: Exclude<Node, SpecialNode>,
-    path: string,
-    pathLength: number,
-  ): Pick<RofsInode, 'start' | 'count'> {
+  function place(node: StoredNode, path: string, pathLength: number): Place {
     switch (node.kind) {
       case 'directory':
         return addDirectory(node, path, pathLength);
@@ -87,11 +83,7 @@ export function planRofs(tree: Tree, options: RofsPlanOptions = {}): RofsPlan {
     }
   }
 
-  function addDirectory(
-    directory: DirectoryNode,
-    path: string,
-    pathLength: number,
-  ): Pick<RofsInode, 'start' | 'count'> {
+  function addDirectory(directory: DirectoryNode, path: string, pathLength: number): Place {
     const own: RofsEntry[] = [];
     for (const [name, node] of inOrder(directory, order)) {
       const childPath = `${path}/${name}`;
@@ -111,7 +103,7 @@ export function planRofs(tree: Tree, options: RofsPlanOptions = {}): RofsPlan {
     return { start, count: own.length };
   }
 
-  function addData(content: Content): Pick<RofsInode, 'start' | 'count'> {
+  function addData(content: Content): Place {
     const block = nextBlock;
     if (content.size > 0) data.push({ block, content });
     nextBlock += blocksOf(content.size);
@@ -139,6 +131,9 @@ export function planRofs(tree: Tree, options: RofsPlanOptions = {}): RofsPlan {
     skipped,
   };
 }
+
+type StoredNode = Exclude<Node, SpecialNode>;
+type Place = Pick<RofsInode, 'start' | 'count'>;
 
 /** Holds a directory's place in the table until all below it is numbered. */
 const placeholder: RofsInode = { kind: 'directory', number: 0, start: 0, count: 0 };

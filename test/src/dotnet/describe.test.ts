@@ -249,6 +249,11 @@ describe('describeApp', () => {
       ['--urls', 'http://+:80'],
     ],
     [['/sbin/tini', '--', 'dotnet', 'app.dll', 'x'], ['x']],
+    [
+      ['tini', '-g', 'dotnet', 'app.dll', '--', 'x'],
+      ['--', 'x'],
+    ],
+    [['tini', '-p', 'SIGTERM', '--', 'dotnet', 'app.dll'], []],
     [['dumb-init', '/bin/bash', '-c', ' exec  dotnet app.dll '], []],
   ])('takes the wrapper off %j', (Entrypoint, args) => {
     const image = managed('app', { framework: core('8.0.0') });
@@ -264,6 +269,7 @@ describe('describeApp', () => {
       ['/bin/sh', '-c', 'migrate && dotnet app.dll'],
       'migrate && dotnet app.dll',
     ],
+    ['two lines', ['/bin/sh', '-c', 'dotnet app.dll\nmore'], 'dotnet app.dll'],
     ['a variable', ['sh', '-c', 'dotnet app.dll --urls http://*:$PORT'], '$PORT'],
     ['an assignment', ['sh', '-c', 'A=1 dotnet app.dll'], 'A=1'],
     ['quotes', ['bash', '-c', 'dotnet "my app.dll"'], 'my app.dll'],
@@ -381,7 +387,7 @@ describe('describeApp', () => {
     ],
     [
       'a bundle of another version',
-      { '/app/app': singleFile(7 as 6, []) },
+      { '/app/app': singleFile(7, []) },
       ['/app/app'],
       'bundle version 7',
     ],

@@ -129,7 +129,7 @@ export interface BundlePart {
 
 /** A single-file app of bundle version `major`, with `parts` appended to an executable. */
 export function singleFile(
-  major: 1 | 2 | 6,
+  major: number,
   parts: readonly BundlePart[],
   elf: ElfParts = {},
 ): Uint8Array {

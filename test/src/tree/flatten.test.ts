@@ -385,14 +385,14 @@ describe('flatten, in general', () => {
           file(`usr/share/dir${i % 500}/f${layer}-${i}`, ''),
         ),
         ...Array.from({ length: 500 }, (_, i) => whiteout(`usr/share/dir${i}`)),
-        ...Array.from({ length: 500 }, () => opaque('usr/share')),
+        ...Array.from({ length: 5000 }, () => opaque('usr/share')),
       ]),
     );
-    const start = process.cpuUsage();
+    const start = performance.now();
     const tree = flatten(given);
-    const { user } = process.cpuUsage(start);
+    const elapsed = performance.now() - start;
     expect(lookup(tree, '/usr/share')?.node).toHaveProperty('entries.size', 500);
-    expect(user / 1e6).toBeLessThan(2);
+    expect(elapsed).toBeLessThan(10_000);
   });
 });
 
