@@ -19,7 +19,7 @@ import type { Resolved, Source } from './source/source.ts';
 export interface PullOptions {
   /** `os/architecture[/variant]`; `linux/amd64` when absent. */
   readonly platform?: string;
-  /** Plain HTTP also to hosts that are not loopback. */
+  /** True: HTTP to any host. False: HTTPS even on loopback. Absent: HTTP on loopback only. */
   readonly plainHttp?: boolean;
   readonly onEvent?: OnEvent;
   readonly signal?: AbortSignal;
@@ -56,7 +56,7 @@ export async function pull(
   const parsed = parseReference(reference);
   const platform = parsePlatform(options.platform ?? 'linux/amd64');
   const source = createRegistrySource(parsed, {
-    ...(options.plainHttp === true && { plainHttp: true }),
+    ...(options.plainHttp !== undefined && { plainHttp: options.plainHttp }),
     onEvent: ({ reason }) =>
       options.onEvent?.({ event: 'warning', text: `${reason}; trying again` }),
   });

@@ -16,6 +16,8 @@ const packageHomes: Readonly<Record<string, readonly string[]>> = {
   fzstd: ['store'],
 };
 
+const comments = /\/\*.*?\*\/|^\s*\/\/.*$/gms;
+
 interface Import {
   readonly from: string;
   readonly target: string;
@@ -30,23 +32,26 @@ function sourceFiles(folder: string): string[] {
 }
 
 function importsOf(file: string): Import[] {
-  const text = readFileSync(join(top, file), 'utf8');
+  const text = readFileSync(join(top, file), 'utf8').replace(comments, '');
   const specifiers = text.matchAll(
-    /(?:\bfrom\s*|\bimport\s*\(\s*|^\s*import\s+)['"]([^'"]+)['"]/gm,
+    /^\s*(?:import|export)\s(?:[^'";]*?\sfrom\s)?\s*['"]([^'"\n]+)['"]|\bimport\(\s*['"]([^'"\n]+)['"]/gm,
   );
-  return [...specifiers].map(([, specifier = '']) => ({
-    from: file,
-    target: specifier.startsWith('.')
-      ? relative(top, resolve(top, dirname(file), specifier))
-      : specifier,
-  }));
+  return [...specifiers]
+    .map(([, fixed, dynamic]) => fixed ?? dynamic ?? '')
+    .map((specifier) => ({
+      from: file,
+      target: specifier.startsWith('.')
+        ? relative(top, resolve(top, dirname(file), specifier))
+        : specifier,
+    }));
 }
 
 /** Why the import is against the table, or undefined when it is allowed. */
 function objection({ from, target }: Import): string | undefined {
   if (target.startsWith('node:')) return undefined;
   if (!/^(schemas|store|src|test|fixtures)\//.test(target)) return packageObjection(from, target);
-  if (from.startsWith('schemas/')) return target.startsWith('schemas/') ? undefined : 'schemas import nothing';
+  if (from.startsWith('schemas/'))
+    return target.startsWith('schemas/') ? undefined : 'schemas import nothing';
   if (from.startsWith('store/')) {
     return /^(schemas|store)\//.test(target) ? undefined : 'the store knows only schemas';
   }
@@ -60,7 +65,9 @@ function packageObjection(from: string, target: string): string | undefined {
   const name = target.split('/')[0] ?? '';
   const homes = packageHomes[name];
   if (homes === undefined) return 'no such package in the table';
-  return homes.some((home) => from.startsWith(`${home}/`)) ? undefined : `${name} lives in ${homes}`;
+  return homes.some((home) => from.startsWith(`${home}/`))
+    ? undefined
+    : `${name} lives in ${homes}`;
 }
 
 /** error.ts comes before the stages, the pipeline after them, the command line last. */

@@ -1,5 +1,6 @@
 import { StoreError } from '../../store/index.ts';
 import { ConvertError, errorCodeOf, errorTable, exitCodes } from '../error.ts';
+import { printable } from './format.ts';
 
 /** Prints a failure on stderr, as JSON where the command line asked for it; returns the exit code. */
 export function reportFailure(error: unknown, argv: readonly string[]): number {
@@ -17,10 +18,17 @@ export function reportFailure(error: unknown, argv: readonly string[]): number {
     };
     process.stderr.write(`${JSON.stringify(failure)}\n`);
   } else {
-    process.stderr.write(`osv-convert: ${message}${code === undefined ? '' : ` (${code})`}\n`);
+    process.stderr.write(
+      `osv-convert: ${shown(message)}${code === undefined ? '' : ` (${code})`}\n`,
+    );
     if (hint) process.stderr.write(`  try: ${hint.replaceAll('\n', '\n       ')}\n`);
   }
   return exitCode;
+}
+
+/** A message may quote an image or a registry: nothing of it but its lines reaches the terminal raw. */
+function shown(message: string): string {
+  return message.split('\n').map(printable).join('\n');
 }
 
 function messageOf(error: unknown): string {

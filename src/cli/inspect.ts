@@ -59,11 +59,15 @@ function appFacts(app: Inspection['app']): [string, string][] {
       'app',
       `${kind}${aspnet ? ', ASP.NET Core' : ''}${version === undefined ? '' : `, .NET ${version}`}`,
     ],
-    ['program', [executable, ...(assembly === undefined ? [] : [assembly]), ...args].join(' ')],
+    ['program', words([executable, ...(assembly === undefined ? [] : [assembly]), ...args])],
     ...frameworks.map(({ name, version, rollForward }): [string, string] => [
       'framework',
       `${name} ${version} (roll forward: ${rollForward})`,
     ]),
     ...evidence.map((sentence): [string, string] => ['evidence', sentence]),
   ];
+}
+
+function words(list: readonly string[]): string {
+  return list.map((word) => (/^[\w./:=-]+$/.test(word) ? word : JSON.stringify(word))).join(' ');
 }

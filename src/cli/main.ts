@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { exitCodes } from '../error.ts';
 import { addBuild } from './build.ts';
+import { addGlobalOptions } from './globals.ts';
 import { addImages } from './images.ts';
 import { addInspect } from './inspect.ts';
 import { addKernel } from './kernel.ts';
@@ -22,7 +23,7 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 function createProgram(): Command {
-  const program = new Command('osv-convert')
+  const program = addGlobalOptions(new Command('osv-convert'))
     .description(
       'Converts OCI images of .NET apps to bootable OSv disks: no daemon, no root, no Docker.',
     )

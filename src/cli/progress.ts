@@ -1,5 +1,5 @@
 import type { ConvertEvent, OnEvent } from '../event.ts';
-import { formatBytes } from './format.ts';
+import { formatBytes, printable } from './format.ts';
 import type { GlobalOptions } from './globals.ts';
 
 export interface Progress {
@@ -32,7 +32,7 @@ export function createProgress(
 function silentProgress(screen: Screen, quiet: boolean): Progress {
   return {
     onEvent: (event) => {
-      if (event.event === 'warning' && !quiet) screen.write(`warning: ${event.text}\n`);
+      if (event.event === 'warning' && !quiet) screen.write(`warning: ${printable(event.text)}\n`);
     },
     clear: () => undefined,
   };
@@ -140,7 +140,7 @@ function lineOf(event: ConvertEvent): string | undefined {
     case 'stage':
       return event.text;
     case 'warning':
-      return `warning: ${event.text}`;
+      return `warning: ${printable(event.text)}`;
     default:
       return undefined;
   }

@@ -11,5 +11,6 @@ export function addSourceOptions(command: Command): Command {
     .addOption(
       new Option('--platform <os/arch>', 'platform to choose from an index').default('linux/amd64'),
     )
-    .option('--plain-http', 'talk plain HTTP to the registry (loopback hosts always do)');
+    .option('--plain-http', 'talk plain HTTP to the registry (the default on loopback)')
+    .option('--no-plain-http', 'talk HTTPS to the registry, also on loopback');
 }

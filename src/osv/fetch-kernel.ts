@@ -9,10 +9,10 @@ import { addKernel, findKernel, type KernelSourceFile } from './kernels.ts';
 import { kernelSizeCap, recogniseKernel } from './recognise.ts';
 
 /** The last release of OSv. */
-export const defaultRelease = 'v0.57.0';
+const defaultRelease = 'v0.57.0';
 
 /** Where OSv's releases lie, `<tag>/<asset>` below. */
-export const defaultReleases = 'https://github.com/cloudius-systems/osv/releases/download';
+const defaultReleases = 'https://github.com/cloudius-systems/osv/releases/download';
 
 /** Assets with hidden symbols: loader.img and loader-stripped.elf. */
 const assets = ['osv-loader-hidden.qemu.x86_64', 'osv-loader-hidden.elf.x86_64.gz'];

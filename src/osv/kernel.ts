@@ -1,8 +1,6 @@
 import type { Digest } from '../../store/index.ts';
 import type { DotnetApp } from '../dotnet/app.ts';
-import { readElf } from '../elf/read.ts';
 import { ConvertError } from '../error.ts';
-import type { SyncAccess } from '../tree/contents.ts';
 
 /** An OSv kernel in the store: one build of it, in one or both of its bootable forms. */
 export interface Kernel {
@@ -29,18 +27,8 @@ export interface KernelFile {
 }
 
 /**
- * Bytes of thread-local data that the kernel must hold for a program (core/elf.cc, `process_headers`):
- * its PT_TLS, rounded up to its alignment; 0 where it has none or is no dynamic executable.
- */
-export function tlsSizeOf(program: SyncAccess): number {
-  const elf = readElf(program);
-  if (elf?.kind !== 'elf' || elf.tls === undefined || elf.interpreter === undefined) return 0;
-  const align = Math.max(1, elf.tls.align);
-  return Math.ceil(elf.tls.memorySize / align) * align;
-}
-
-/**
- * Whether `kernel` can run `app`. `tlsSize` is that of the program that OSv starts.
+ * Whether `kernel` can run `app`. `tlsSize` is PT_TLS of the program that OSv starts, in bytes, rounded
+ * up to its alignment (core/elf.cc, `process_headers`).
  * @returns warnings, one sentence each.
  * @throws ConvertError `KERNEL_UNSUITABLE`.
  */
@@ -69,16 +57,18 @@ function* kernelWarnings(
   if (symbols === 'unknown' && kind !== 'native-aot') {
     yield `kernel ${name}: a loader.img alone does not show whether symbols are hidden, which .NET needs; add its ELF to know`;
   }
-  if (tlsLimit !== undefined && tlsSize > tlsLimit) {
-    yield `kernel ${name} reserves ${tlsLimit} bytes for thread-local data and the program has ${tlsSize}: memory is overwritten, and the app dies at its end or before; build the kernel with app_local_exec_tls_size=${Math.ceil(tlsSize / 64) * 64}`;
+  const limit = tlsLimit ?? (isRelease057(version) ? release057TlsLimit : undefined);
+  if (limit !== undefined && tlsSize > limit) {
+    const wanted = Math.ceil(tlsSize / 64) * 64;
+    yield `kernel ${name} reserves ${limit} bytes for thread-local data and the program has ${tlsSize}: it crashes, at its end or before; build the kernel with app_local_exec_tls_size=${wanted}`;
   }
   if (isRelease057(version)) {
-    yield `kernel ${name} is OSv ${version}: timers do not fire, and System.Threading.Timer with them; a newer build works`;
-    if (kind === 'single-file' && tlsLimit === undefined) {
-      yield `kernel ${name} is OSv ${version}: single-file apps crash at start, for it reserves only 72 bytes for thread-local data`;
-    }
+    yield `kernel ${name} is OSv ${version}: System.Threading.Timer never fires on it; a newer build works`;
   }
 }
+
+/** Measured; later builds show it themselves. */
+const release057TlsLimit = 72;
 
 /** The release itself, not a build of a later commit, whose version goes on with `-COUNT-gCOMMIT`. */
 function isRelease057(version: string | undefined): boolean {

@@ -19,10 +19,8 @@ export type Boot =
   | { readonly kind: 'bios' }
   | { readonly kind: 'direct'; readonly kernel: string; readonly commandLine: string };
 
-export const machineDefaults = { memory: 1024, cpus: 1 } as const;
-
 /** Bytes of a command line that QEMU hands over whole; it cuts at about 3650 (measured, QEMU 7.2). */
-export const directCommandLineLimit = 3600;
+const directCommandLineLimit = 3600;
 
 export interface BootParts {
   /** Path of the kernel's ELF on the host. */

@@ -14,8 +14,7 @@ export interface Resolved {
 export interface Source {
   /**
    * What the name leads to now.
-   * @throws ConvertError any code of the table's "Sources", `DIGEST_MISMATCH`, `MANIFEST_INVALID`
-   * when it is above the cap for documents.
+   * @throws ConvertError any code of the table's "Sources", `DIGEST_MISMATCH`.
    */
   resolve(options?: SourceCallOptions): Promise<Resolved>;
   /**

@@ -76,10 +76,15 @@ export function transportFailure(cause: unknown, action: string, signal?: AbortS
   };
 }
 
+/** undici's parser errors carry a code of llhttp's, but not all of them. */
 function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : undefined;
+  if (!(error instanceof Error)) {
+    return undefined;
+  }
+  if ('code' in error && typeof error.code === 'string') {
+    return error.code;
+  }
+  return error.name === 'HTTPParserError' ? 'HPE_INVALID' : undefined;
 }
 
 /** What a status other than success means. `message` is the server's own, already made harmless. */

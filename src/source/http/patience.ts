@@ -83,6 +83,9 @@ export function parseRetryAfter(text: string | undefined, now: number): number |
     return undefined;
   }
   const seconds = /^\s*(\d{1,9})\s*$/.exec(text)?.[1];
-  const at = seconds === undefined ? Date.parse(text) - now : Number(seconds) * 1000;
-  return Number.isNaN(at) ? undefined : Math.max(0, at);
+  if (seconds !== undefined) {
+    return Number(seconds) * 1000;
+  }
+  const date = /GMT\s*$/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }

@@ -1,4 +1,4 @@
-import { type Descriptor, digestOf, parseDigest } from '../../../store/index.ts';
+import { type Descriptor, digestOf } from '../../../store/index.ts';
 import { ConvertError } from '../../error.ts';
 import { sniffMediaType } from '../../oci/document.ts';
 import { documentCap } from '../../oci/json.ts';
@@ -45,15 +45,13 @@ export function createRegistrySource(reference: Reference, options: RegistryOpti
   async function get(call: Call): Promise<HttpResponse> {
     const { action, path, patience, signal } = call;
     const url = new URL(`/v2/${reference.repository}/${path}`, endpoint);
-    const send = (expect: readonly number[]) => {
-      const authorization = tokens.authorization();
+    const send = (authorization: string | undefined, expect: readonly number[]) => {
       const headers = { ...call.headers, ...(authorization !== undefined && { authorization }) };
-      const sent = http.get({ action, url, headers, expect, signal }, patience);
-      return { authorization, sent };
+      return http.get({ action, url, headers, expect, signal }, patience);
     };
     const expect = call.expect ?? [];
-    const { authorization, sent } = send([...expect, 401]);
-    const response = await sent;
+    const known = tokens.authorization();
+    const response = await send(known, [...expect, 401]);
     if (response.status !== 401) {
       return response;
     }
@@ -64,8 +62,7 @@ export function createRegistrySource(reference: Reference, options: RegistryOpti
         `${action}: found 401 at ${response.url.host}, to which the registry redirected, wanted the bytes`,
       );
     }
-    await tokens.renew(response, authorization, { action, signal });
-    return await send(expect).sent;
+    return await send(await tokens.renew(response, known, { action, signal }), expect);
   }
 
   async function resolve({ signal }: SourceCallOptions = {}): Promise<Resolved> {
@@ -91,7 +88,7 @@ export function createRegistrySource(reference: Reference, options: RegistryOpti
       if (wanted !== undefined && wanted !== digest) {
         throw new ConvertError(
           'DIGEST_MISMATCH',
-          `${action}: found bytes of digest ${digest}, wanted ${parseDigest(wanted)}`,
+          `${action}: found bytes of digest ${digest}, wanted ${JSON.stringify(wanted.slice(0, 80))}`,
         );
       }
     }

@@ -24,12 +24,12 @@ export interface Tokens {
   /** The Authorization to send; undefined while none is known to be wanted. */
   authorization(): string | undefined;
   /**
-   * Takes a 401 to a request that was sent with `rejected`, and gets a token that may do better.
-   * Requests that are refused at the same time share one token request.
+   * Takes a 401 to a request that was sent with `rejected`, and gets the Authorization of a token
+   * that may do better. Requests that are refused at the same time share one token request.
    * @throws ConvertError `AUTH_REQUIRED` when it takes more than anonymous access,
    * `REGISTRY_PROTOCOL`, and what the token server leads to.
    */
-  renew(response: HttpResponse, rejected: string | undefined, call: TokenCall): Promise<void>;
+  renew(response: HttpResponse, rejected: string | undefined, call: TokenCall): Promise<string>;
 }
 
 export interface TokenCall {
@@ -67,13 +67,15 @@ export function createTokens(http: HttpClient, endpoint: URL, repository: string
     async renew(response, rejected, call) {
       await response.discard();
       const challenge = bearerOf(response, call.action);
-      if (authorization() !== undefined && token?.authorization !== rejected) {
-        return; // Another request has renewed it meanwhile.
+      const current = authorization();
+      if (current !== undefined && current !== rejected) {
+        return current; // Another request has renewed it meanwhile.
       }
       pending ??= request(challenge, call).finally(() => {
         pending = undefined;
       });
       token = await pending;
+      return token.authorization;
     },
   };
 }

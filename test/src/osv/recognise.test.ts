@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConvertError } from '../../../src/error.ts';
-import { checkKernel, type Kernel, tlsSizeOf } from '../../../src/osv/kernel.ts';
+import { checkKernel, type Kernel } from '../../../src/osv/kernel.ts';
 import { kernelSizeCap, recogniseKernel } from '../../../src/osv/recognise.ts';
 import { buildElf } from '../elf/elf-builder.ts';
 import { fakeArmLoader, fakeKernelElf, fakeLoader } from './fake-kernel.ts';
@@ -125,12 +125,17 @@ describe('checkKernel', () => {
     expect(warning).toMatch(/reserves 552 .* has 576: .*app_local_exec_tls_size=576$/);
   });
 
-  it('warns of the last release, and of single-file apps on it', () => {
+  it('warns of the last release, whose reserve is known though its ELF may not show it', () => {
     const { tlsLimit: _, ...release } = { ...kernel, version: 'v0.57.0' };
-    expect(checkKernel(release, { kind: 'framework-dependent' })).toHaveLength(1);
-    expect(checkKernel(release, { kind: 'single-file' })).toHaveLength(2);
+    expect(checkKernel(release, { kind: 'framework-dependent' }, { tlsSize: 8 })).toEqual([
+      expect.stringContaining('System.Threading.Timer'),
+    ]);
+    expect(checkKernel(release, { kind: 'single-file' }, { tlsSize: 320 })).toEqual([
+      expect.stringContaining('reserves 72 bytes'),
+      expect.stringContaining('System.Threading.Timer'),
+    ]);
     const later = { ...release, version: 'v0.57.0-398-g0e34e4dc' };
-    expect(checkKernel(later, { kind: 'single-file' })).toEqual([]);
+    expect(checkKernel(later, { kind: 'single-file' }, { tlsSize: 320 })).toEqual([]);
   });
 
   it('warns when symbols are not known', () => {
@@ -139,26 +144,5 @@ describe('checkKernel', () => {
       { kind: 'framework-dependent' },
     );
     expect(warnings).toEqual([expect.stringContaining('add its ELF')]);
-  });
-});
-
-describe('tlsSizeOf', () => {
-  const accessOf = (bytes: Uint8Array) => ({
-    size: bytes.length,
-    read: (offset: number, length: number) => bytes.subarray(offset, offset + length),
-  });
-  const tls = { memorySize: 568, align: 64 };
-
-  it.each([
-    [
-      'a dynamic executable, rounded up',
-      buildElf({ interpreter: '/lib64/ld-linux-x86-64.so.2', tls }),
-      576,
-    ],
-    ['a library', buildElf({ tls }), 0],
-    ['an executable without', buildElf({ interpreter: '/lib64/ld-linux-x86-64.so.2' }), 0],
-    ['no ELF', Buffer.from('#!/bin/sh'), 0],
-  ])('of %s', (_, bytes, wanted) => {
-    expect(tlsSizeOf(accessOf(bytes))).toBe(wanted);
   });
 });

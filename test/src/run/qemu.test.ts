@@ -133,21 +133,29 @@ describe('runMachine', () => {
   const hasQemu = spawnSync('qemu-system-x86_64', ['--version']).status === 0;
   it.skipIf(!hasQemu)('boots a disk by BIOS in a real QEMU until it powers off', async () => {
     const path = join(folder, 'boot, sector.img');
-    await writeFile(path, bootSector('hello from the boot sector'));
+    await writeFile(path, bootDisk('hello from the boot sector'));
     let text = '';
     const end = await runMachine(
       { ...machine, disk: { path, format: 'raw' } },
-      { onOutput: (bytes) => void (text += Buffer.from(bytes).toString()) },
+      {
+        signal: AbortSignal.timeout(60_000),
+        onOutput: (bytes) => {
+          text += Buffer.from(bytes).toString();
+        },
+      },
     );
     expect(text).toBe('hello from the boot sector');
     expect(end).toEqual({ ended: 'powered-off', exitCode: 0 });
   });
 });
 
-/** Writes `text` to the first serial port, then powers off (QEMU's PIIX4: SLP_EN at port 0x604). */
-function bootSector(text: string): Buffer {
-  const sector = Buffer.alloc(512);
-  sector.set([
+/**
+ * Its boot sector writes `text` to the first serial port, then powers off (QEMU's PIIX4: SLP_EN at port
+ * 0x604). SeaBIOS boots no virtio disk of less than a cylinder.
+ */
+function bootDisk(text: string): Buffer {
+  const disk = Buffer.alloc(1 << 20);
+  disk.set([
     ...[0x31, 0xc0, 0x8e, 0xd8, 0xfc], // xor ax, ax; mov ds, ax; cld
     ...[0xbe, 0x1d, 0x7c], // mov si, text
     ...[0xac, 0x84, 0xc0, 0x74, 0x06], // next: lodsb; test al, al; jz off
@@ -155,7 +163,7 @@ function bootSector(text: string): Buffer {
     ...[0xba, 0x04, 0x06, 0xb8, 0x00, 0x20, 0xef], // off: mov dx, 0x604; mov ax, 0x2000; out dx, ax
     ...[0xf4, 0xeb, 0xfd], // stop: hlt; jmp stop
   ]);
-  sector.write(`${text}\0`, 0x1d, 'latin1');
-  sector.writeUInt16LE(0xaa55, 510);
-  return sector;
+  disk.write(`${text}\0`, 0x1d, 'latin1');
+  disk.writeUInt16LE(0xaa55, 510);
+  return disk;
 }

@@ -354,7 +354,7 @@ describe('resolve without a registry', () => {
 
   async function listen(onConnect: (socket: import('node:net').Socket) => void): Promise<string> {
     const server = createServer((socket) => {
-      socket.on('error', () => undefined);
+      socket.on('error', () => undefined).resume();
       onConnect(socket);
     }).listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
@@ -391,7 +391,7 @@ describe('tokens', () => {
   test('are renewed when the registry calls one expired', async () => {
     const { source, registry } = await connect({ auth: { ...auth, uses: 1 } });
     await source.resolve();
-    expect(await collect(source.fetch(layerDescriptor))).toEqual(layer);
+    expect(digestOf(await collect(source.fetch(layerDescriptor)))).toBe(layerDescriptor.digest);
     expect(paths(registry).filter((path) => path.startsWith('/token'))).toHaveLength(2);
   });
 
@@ -401,7 +401,7 @@ describe('tokens', () => {
       auth: { ...auth, uses: 1 },
       ...fault('blob', flaw, 1),
     });
-    expect(await collect(source.fetch(layerDescriptor))).toEqual(layer);
+    expect(digestOf(await collect(source.fetch(layerDescriptor)))).toBe(layerDescriptor.digest);
     expect(registry.requests.at(-1)?.headers.range).toMatch(/^bytes=\d+-$/);
   });
 
@@ -526,7 +526,7 @@ describe('tokens', () => {
 describe('fetch', () => {
   test('streams a blob', async () => {
     const { source } = await connect();
-    expect(await collect(source.fetch(layerDescriptor))).toEqual(layer);
+    expect(digestOf(await collect(source.fetch(layerDescriptor)))).toBe(layerDescriptor.digest);
   });
 
   test('streams an empty blob', async () => {
@@ -538,7 +538,7 @@ describe('fetch', () => {
   test('drops Authorization when a redirect leaves the origin', async () => {
     const { source, registry } = await connect({ auth: { service: 's' }, dataHost: true });
     await source.resolve();
-    expect(await collect(source.fetch(layerDescriptor))).toEqual(layer);
+    expect(digestOf(await collect(source.fetch(layerDescriptor)))).toBe(layerDescriptor.digest);
     const [asked, sent] = registry.requests.slice(-2);
     expect(asked?.headers.authorization).toMatch(/^Bearer /);
     expect(sent?.path).toContain('/data/');
@@ -550,7 +550,7 @@ describe('fetch', () => {
       dataHost: true,
       ...fault('data', { kind: 'drop', after: 1_200_000 }, 1),
     });
-    expect(await collect(source.fetch(layerDescriptor))).toEqual(layer);
+    expect(digestOf(await collect(source.fetch(layerDescriptor)))).toBe(layerDescriptor.digest);
     const [first, second] = registry.requests.filter(({ path }) => path.startsWith('/data/'));
     expect(first?.path).not.toBe(second?.path);
     expect(second?.headers.range).toMatch(/^bytes=\d+-$/);
@@ -571,7 +571,7 @@ describe('fetch', () => {
   ])('ends with the right bytes when %s', async (_what, flaws, requests) => {
     const faults = flaws.map((flaw) => ({ on: 'blob', flaw, times: 1 }) as const);
     const { source, registry } = await connect({ faults });
-    expect(await collect(source.fetch(layerDescriptor))).toEqual(layer);
+    expect(digestOf(await collect(source.fetch(layerDescriptor)))).toBe(layerDescriptor.digest);
     expect(registry.requests).toHaveLength(requests);
   });
 
@@ -582,7 +582,7 @@ describe('fetch', () => {
         { on: 'blob', flaw: { kind: 'ignore-range' } },
       ],
     });
-    expect(await collect(source.fetch(layerDescriptor))).toEqual(layer);
+    expect(digestOf(await collect(source.fetch(layerDescriptor)))).toBe(layerDescriptor.digest);
     expect(registry.requests[1]?.headers.range).toMatch(/^bytes=\d+-$/);
   });
 
@@ -592,7 +592,8 @@ describe('fetch', () => {
       images: [{ ...image, blobs: [large] }],
       ...fault('blob', { kind: 'drop', after: 1_500_000 }, 5),
     });
-    expect(await collect(source.fetch(blobDescriptor(large)))).toEqual(large);
+    const descriptor = blobDescriptor(large);
+    expect(digestOf(await collect(source.fetch(descriptor)))).toBe(descriptor.digest);
     expect(registry.requests).toHaveLength(6);
   });
 
@@ -611,7 +612,7 @@ describe('fetch', () => {
       'the body always ends early',
       [{ kind: 'truncate', to: 10 }],
       'SIZE_MISMATCH',
-      'found 10 bytes, wanted 3000000',
+      'found 30 bytes, wanted 3000000',
     ],
     [
       'Content-Length is too large',
