@@ -76,10 +76,10 @@ export function commandLineOf(
   });
 }
 
-/** Bytes of thread-local data of the program OSv starts, a multiple of their alignment. */
+/** Bytes of thread-local data of the program OSv starts, a multiple of their alignment; static ones keep their own. */
 function tlsSizeOf(tree: Tree, contents: Contents, program: string): number {
   const elf = filesOfTree(tree, contents).read(program, readElf);
-  if (elf?.kind !== 'elf' || elf.tls === undefined) return 0;
+  if (elf?.kind !== 'elf' || elf.tls === undefined || elf.interpreter === undefined) return 0;
   const align = Math.max(elf.tls.align, 1);
   return Math.ceil(elf.tls.memorySize / align) * align;
 }

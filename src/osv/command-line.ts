@@ -43,6 +43,7 @@ export function encodeCommandLine(line: CommandLine): Uint8Array {
   const env = [...line.options.env];
   const words = [line.program, ...line.args];
   const carriers = nameCarriers(words, new Set(env.map(([name]) => name)));
+  for (const text of [...words, ...env.flat(), line.options.cwd ?? '']) requireText(text);
   requireAbsolute('program', line.program);
   const text = [
     ...encodeOptions(line.options, [
@@ -56,20 +57,19 @@ export function encodeCommandLine(line: CommandLine): Uint8Array {
 }
 
 function encodeText(text: string): Uint8Array {
-  if (text.includes('\0')) {
-    throw inexpressible('found a NUL character, wanted text without', text);
+  const bytes = encodeName(text);
+  if (bytes.length > diskCommandLineLimit) {
+    const found = `found ${bytes.length} bytes, wanted at most ${diskCommandLineLimit}`;
+    throw inexpressible(found, text);
   }
+  return bytes;
+}
+
+function requireText(text: string): void {
+  if (text.includes('\0')) throw inexpressible('found a NUL character, wanted text without', text);
   if (hasStraySurrogate(text)) {
     throw inexpressible('found half of a surrogate pair, wanted Unicode text', text);
   }
-  const bytes = encodeName(text);
-  if (bytes.length > diskCommandLineLimit) {
-    throw inexpressible(
-      `it takes ${bytes.length} bytes, wanted at most ${diskCommandLineLimit}`,
-      text,
-    );
-  }
-  return bytes;
 }
 
 /** U+DC80 to U+DCFF alone are bytes (see the store's names); any other half of a pair is nothing. */

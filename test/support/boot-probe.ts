@@ -36,15 +36,17 @@ export async function bootProbe(disk: string, options: BootProbeOptions): Promis
   const folder = await mkdtemp(join(tmpdir(), 'boot-probe-'));
   try {
     const serial = join(folder, 'serial.txt');
-    const complaint = await runQemu(qemuArguments(disk, options.format), serial, options);
+    const ended = await runQemu(qemuArguments(disk, options.format), serial, options);
     const text = await readFile(serial, 'latin1');
     options.signal?.throwIfAborted();
     try {
-      if (complaint !== '') throw new Error(`${complaint}\nserial port: ${text.slice(-2000)}`);
+      if (ended.failure !== undefined)
+        throw new Error(`${ended.failure}, after: ${text.slice(-2000)}`);
       return parseProbeReport(text);
     } catch (error) {
       const why = error instanceof Error ? error.message : error;
-      throw new Error(`boot the probe from ${disk}: ${why}`, { cause: error });
+      // A report may also be cut short because somebody terminated QEMU, which then exits with 0.
+      throw new Error(`boot the probe from ${disk}: ${why}\n${ended.stderr}`, { cause: error });
     }
   } finally {
     await rm(folder, { recursive: true });
@@ -65,15 +67,14 @@ function qemuArguments(disk: string, format: 'raw' | 'qcow2'): string[] {
 }
 
 /**
- * Returns what QEMU complains about, or ''. It has something to say even where it exits with 0,
- * as when somebody terminates it. Its standard output, the serial port, goes to a file: when a
- * pipe is full QEMU tries a few times more and then drops bytes.
+ * QEMU's standard output, the serial port, goes to a file: when a pipe is full QEMU tries a few
+ * times more and then drops bytes.
  */
 async function runQemu(
   args: readonly string[],
   serial: string,
   options: BootProbeOptions,
-): Promise<string> {
+): Promise<{ failure: string | undefined; stderr: string }> {
   const qemu = probeTools().qemu;
   if (qemu === undefined) throw new Error('boot the probe: qemu-system-x86_64 is not on PATH');
   const timeout = options.timeoutMs ?? 120_000;
@@ -85,18 +86,18 @@ async function runQemu(
       timeout,
       killSignal: 'SIGKILL',
     });
-    let complaint = '';
+    let stderr = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      complaint += text;
+      stderr += text;
     });
     child.on('error', (error) => {
-      complaint += error.message;
+      stderr += error.message;
     });
     const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((done) => {
       child.on('close', (...ended) => done(ended));
     });
-    if (child.killed) return `not finished after ${timeout} ms`;
-    return code === 0 ? complaint : `qemu ended with ${signal ?? code}: ${complaint}`;
+    if (child.killed) return { failure: `not finished after ${timeout} ms`, stderr };
+    return { failure: code === 0 ? undefined : `qemu ended with ${signal ?? code}`, stderr };
   } finally {
     await output.close();
   }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -15,7 +15,8 @@ import {
   findProgram,
   startDockerRegistry,
 } from '../../support/docker-registry.ts';
-import { descriptorOf, imageOf, jsonBytes } from '../../support/registry/image.ts';
+import { imageOf, indexOf, type ServedImage } from '../../support/registry/image.ts';
+import { imageOfLayout, writeLayout } from '../../support/registry/layout.ts';
 
 const run = promisify(execFile);
 const tar = Buffer.alloc(300_000);
@@ -25,16 +26,18 @@ const image = imageOf({
   config: { Entrypoint: ['/app/app'], Env: ['A=b'] },
 });
 
+const missing = ['docker-registry', 'skopeo'].filter((name) => findProgram(name) === undefined);
+if (missing.length > 0) {
+  console.log(`skipped: not installed (apt-get install ${missing.join(' ')})`);
+}
+const withPeers = test.skipIf(missing.length > 0);
+
 let registry: DockerRegistry | undefined;
 let folder = '';
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'docker-registry-test-'));
-  if (findProgram('skopeo') === undefined) {
-    console.log('skipped: skopeo is not installed (apt-get install skopeo)');
-    return;
-  }
-  registry = await startDockerRegistry();
+  registry = missing.length > 0 ? undefined : await startDockerRegistry();
 });
 
 afterAll(async () => {
@@ -42,32 +45,26 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Writes `image` as an OCI image layout and pushes it with skopeo, in the given manifest format. */
-async function push(host: string, format: 'oci' | 'v2s2'): Promise<void> {
-  const [root] = image.manifests;
-  if (root === undefined) {
-    throw new Error('push: the image has no manifest');
+function host(): string {
+  if (registry === undefined) {
+    throw new Error('docker-registry does not run');
   }
-  await mkdir(join(folder, 'blobs/sha256'), { recursive: true });
-  for (const bytes of [...image.blobs, root.bytes]) {
-    await writeFile(join(folder, 'blobs', ...digestOf(bytes).split(':')), bytes);
-  }
-  await writeFile(join(folder, 'oci-layout'), jsonBytes({ imageLayoutVersion: '1.0.0' }));
-  const manifests = [descriptorOf(root.mediaType, root.bytes)];
-  await writeFile(join(folder, 'index.json'), jsonBytes({ schemaVersion: 2, manifests }));
-  const target = `docker://${host}/acme/app:${format}`;
+  return registry.host;
+}
+
+/** Pushes `image` with skopeo, in the given manifest format. */
+async function push(format: 'oci' | 'v2s2'): Promise<void> {
+  await writeLayout(folder, image);
+  const target = `docker://${host()}/acme/app:${format}`;
   const options = ['--insecure-policy', 'copy', '--dest-tls-verify=false', '--format', format];
   await run('skopeo', [...options, `oci:${folder}`, target]);
 }
 
-test.each(['oci', 'v2s2'] as const)(
+withPeers.each(['oci', 'v2s2'] as const)(
   'createRegistrySource reads from docker-registry what skopeo pushed as %s',
   async (format) => {
-    if (registry === undefined) {
-      return;
-    }
-    await push(registry.host, format);
-    const source = createRegistrySource(parseReference(`${registry.host}/acme/app:${format}`));
+    await push(format);
+    const source = createRegistrySource(parseReference(`${host()}/acme/app:${format}`));
     const { bytes } = await source.resolve();
     const manifest = await parseManifest(bytes);
     const config = await parseImageConfig(await readDocument(source, manifest.config));
@@ -80,15 +77,25 @@ test.each(['oci', 'v2s2'] as const)(
   },
 );
 
-test('createRegistrySource fails by its code when docker-registry has no such image', async () => {
-  if (registry === undefined) {
-    return;
-  }
-  const source = createRegistrySource(parseReference(`${registry.host}/acme/none:1`));
-  await expect(source.resolve()).rejects.toThrowError(
-    expect.objectContaining({
-      code: 'IMAGE_NOT_FOUND',
-      message: expect.stringContaining('404, MANIFEST_UNKNOWN: manifest unknown'),
-    }),
-  );
+withPeers(
+  'createRegistrySource fails by its code when docker-registry has no such image',
+  async () => {
+    const source = createRegistrySource(parseReference(`${host()}/acme/none:1`));
+    await expect(source.resolve()).rejects.toThrowError(
+      expect.objectContaining({
+        code: 'IMAGE_NOT_FOUND',
+        message: expect.stringContaining('404, MANIFEST_UNKNOWN: manifest unknown'),
+      }),
+    );
+  },
+);
+
+test('imageOfLayout reads back what writeLayout wrote when the image is an index', async () => {
+  const index = indexOf(image, [{ image, platform: { os: 'linux', architecture: 'amd64' } }]);
+  await writeLayout(folder, index);
+  const read = await imageOfLayout(folder, 'acme/app', 'latest');
+  const digests = (served: ServedImage) =>
+    [...served.manifests.map(({ bytes }) => bytes), ...served.blobs].map(digestOf);
+  expect(digests(read)).toEqual(digests(index));
+  expect(read.tags).toEqual(['latest']);
 });

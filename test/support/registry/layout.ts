@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ServedImage, ServedManifest } from './image.ts';
+import { digestOf } from '../../../store/index.ts';
+import { descriptorOf, jsonBytes, type ServedImage, type ServedManifest } from './image.ts';
 
 interface WireDescriptor {
   readonly mediaType: string;
@@ -46,4 +47,19 @@ export async function imageOfLayout(
 
   await take(root);
   return { repository, tags: [tag], manifests, blobs };
+}
+
+/** Writes `image` as an OCI image layout into `folder`, for tools that copy from `oci:`. */
+export async function writeLayout(folder: string, image: ServedImage): Promise<void> {
+  const root = image.manifests.at(-1);
+  if (root === undefined) {
+    throw new Error(`writeLayout: ${image.repository} has no manifest`);
+  }
+  await mkdir(join(folder, 'blobs', 'sha256'), { recursive: true });
+  for (const bytes of [...image.blobs, ...image.manifests.map((manifest) => manifest.bytes)]) {
+    await writeFile(join(folder, 'blobs', ...digestOf(bytes).split(':')), bytes);
+  }
+  const manifests = [descriptorOf(root.mediaType, root.bytes)];
+  await writeFile(join(folder, 'index.json'), jsonBytes({ schemaVersion: 2, manifests }));
+  await writeFile(join(folder, 'oci-layout'), jsonBytes({ imageLayoutVersion: '1.0.0' }));
 }
