@@ -7,6 +7,7 @@ import { directory, fileOfBytes, symlink } from '../tree/nodes.ts';
 import type { Node, Tree } from '../tree/tree.ts';
 import { walkTree } from '../tree/walk.ts';
 import { linkLibraries, removeSuppliedLibraries } from './libraries.ts';
+import { mendLinks } from './links.ts';
 import { put, type RootChange, type RootEdit, remove } from './root-edit.ts';
 
 export interface Root {
@@ -44,7 +45,7 @@ export function composeRoot(image: Tree, app: App): Root {
   const steps = [
     removeKernelCommands,
     clearMountPoints,
-    makeRootLinksAbsolute,
+    mendLinks,
     removeSuppliedLibraries,
     linkLibraries,
     addSettings,
@@ -133,16 +134,6 @@ function countBelow(node: Node): number {
   let visited = -1;
   for (const _ of walkTree({ root: node })) visited += 1;
   return visited;
-}
-
-/** OSv takes a relative link in `/` for a path relative to nothing (fs/vfs/vfs_lookup.cc, `namei_follow_link`). */
-function makeRootLinksAbsolute({ root }: Tree): readonly RootEdit[] {
-  return [...root.entries].flatMap(([name, node]) => {
-    if (node.kind !== 'symlink' || node.target.startsWith('/')) return [];
-    const target = posix.normalize(`/${node.target}`).replace(/(?<=.)\/$/, '');
-    const change = `retargeted from ${node.target} to ${target}: OSv breaks relative links in /`;
-    return [put(`/${name}`, { ...node, target }, change)];
-  });
 }
 
 function addSettings(tree: Tree): readonly RootEdit[] {

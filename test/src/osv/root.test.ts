@@ -140,10 +140,34 @@ describe('composeRoot', () => {
     expect(targetAt(tree, '/x')).toBe(wanted);
   });
 
-  it('leaves relative links below / alone', () => {
-    const { tree } = composeRoot(treeOf({ '/a/x': '-> ../b', '/b': 'b' }), app);
-    expect(targetAt(tree, '/a/x')).toBe('../b');
+  it.each([
+    ['.hidden', '/a/.hidden'],
+    ['..data/f', '/a/..v1/f'],
+    ['/a/../b', '/b'],
+    ['/a/./.hidden', '/a/.hidden'],
+    ['link/../b', '/c/b'],
+    ['/../proc/mounts', '/proc/mounts'],
+  ])('makes a link below / to %s, which OSv misreads, one to %s', (target, wanted) => {
+    const image = {
+      '/a/x': `-> ${target}`,
+      '/a/.hidden': 'h',
+      '/a/..data': '-> ..v1',
+      '/a/..v1/f': 'f',
+      '/a/link': '-> ../c/d',
+      '/b': 'b',
+      '/c/b': 'cb',
+      '/c/d/': '',
+    };
+    expect(targetAt(composeRoot(treeOf(image), app).tree, '/a/x')).toBe(wanted);
   });
+
+  it.each(['../b', './b', 'c/d', '../../b', '/b', '/a//x'])(
+    'leaves a link below / to %s alone',
+    (target) => {
+      const { tree } = composeRoot(treeOf({ '/a/x': `-> ${target}`, '/b': 'b' }), app);
+      expect(targetAt(tree, '/a/x')).toBe(target);
+    },
+  );
 
   it('leaves out the libraries that OSv has itself, with the files and links of an old glibc', () => {
     const image = treeOf({
