@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openStore } from '../../store/index.ts';
 import { addProbe, copyRealKernel } from '../support/kernels.ts';
+import { readLayout } from '../support/layout.ts';
 import { probeTools } from '../support/probe/tools.ts';
-import { imageOfLayout } from '../support/registry/layout.ts';
 import { startRegistry } from '../support/registry/registry.ts';
 import { top } from '../support/top.ts';
 
@@ -14,8 +14,8 @@ import { top } from '../support/top.ts';
 
 const program = join(top, 'dist/src/cli/main.js');
 const folder = await mkdtemp(join(tmpdir(), 'osv-convert-demo-'));
-const image = await imageOfLayout(join(top, 'fixtures/images/hello-aot'), 'demo/hello-aot', '1.0');
-const registry = await startRegistry({ images: [image] });
+const image = await readLayout(join(top, 'fixtures/images/hello-aot'));
+const registry = await startRegistry({ images: { 'demo/hello-aot:1.0': image } });
 try {
   process.exitCode = await demonstrate(`${registry.host}/demo/hello-aot:1.0`);
 } finally {

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { helloImage } from '../support/hello-image.ts';
+import { writeLayout } from '../support/layout.ts';
 import { top } from '../support/top.ts';
-import { writeLayout } from '../support/write-layout.ts';
 
 // Rebuilds fixtures/images/hello-aot from the published app; run by fixtures/images/rebuild.sh.
 const folder = join(top, 'fixtures/images/hello-aot');

@@ -16,6 +16,7 @@ import {
   startDockerRegistry,
 } from '../support/docker-registry.ts';
 import { addProbe } from '../support/kernels.ts';
+import { writeLayout } from '../support/layout.ts';
 import {
   baseFiles,
   imageOfApp,
@@ -24,7 +25,6 @@ import {
   runtimeFolder,
 } from '../support/published-apps.ts';
 import { readDisk } from '../support/rofs-reader.ts';
-import { writeLayout } from '../support/write-layout.ts';
 
 const run = promisify(execFile);
 const { qemu, gcc } = probeTools();

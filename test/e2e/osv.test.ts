@@ -10,7 +10,6 @@ import { helloImage } from '../support/hello-image.ts';
 import { copyRealKernel, findRealKernel } from '../support/kernels.ts';
 import { imageOfApp, type PublishedApp, publishApps } from '../support/published-apps.ts';
 import { type Registry, startRegistry } from '../support/registry/registry.ts';
-import { served } from '../support/served.ts';
 
 const reason = await whyNot();
 if (reason !== undefined) console.log(`skipped: booting real OSv, for ${reason}`);
@@ -40,12 +39,15 @@ describe.skipIf(reason !== undefined)('a real OSv kernel', () => {
       web: [],
     };
     registry = await startRegistry({
-      images: [
-        served(await helloImage(), 'hello-aot'),
-        ...apps.map((app) =>
-          served(imageOfApp(app, { compression: 'gzip', args: args[app.name] }), app.name),
+      images: {
+        'hello-aot:1.0': await helloImage(),
+        ...Object.fromEntries(
+          apps.map((app) => [
+            `${app.name}:1.0`,
+            imageOfApp(app, { compression: 'gzip', args: args[app.name] }),
+          ]),
         ),
-      ],
+      },
     });
     await copyRealKernel(await openStore(store()));
   });

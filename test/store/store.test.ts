@@ -36,8 +36,8 @@ import {
 import { storeErrorOf } from '../../store/io-error.ts';
 import { withLock } from '../../store/lock.ts';
 import { compileStore } from '../support/compile.ts';
+import { buildImage } from '../support/image.ts';
 import {
-  buildImage,
   buildLayer,
   type Compression,
   directory,
@@ -766,7 +766,7 @@ describe('other tools', () => {
     for (const { descriptor, diffID } of image.layers) {
       await store.layers.ingest(descriptor.digest, diffID);
     }
-    await store.refs.set('example.com/app:1.0', image.manifest);
+    await store.refs.set('example.com/app:1.0', image.root);
     return image;
   };
 
@@ -775,7 +775,7 @@ describe('other tools', () => {
       const image = await fill(compression);
       const args = ['inspect', '--raw', `oci:${dir}:example.com/app:1.0`];
       const raw = execFileSync('skopeo', args);
-      expect(digestOf(raw)).toBe(image.manifest.digest);
+      expect(digestOf(raw)).toBe(image.root.digest);
     }
     const copied = join(root, 'copied');
     await fill('gzip');

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BuiltImage, buildImage, directory, file } from './layers.ts';
+import { type BuiltImage, buildImage } from './image.ts';
+import { directory, file } from './layers.ts';
 import { top } from './top.ts';
 
 /** Where `dotnet publish` put the Native AOT app. */

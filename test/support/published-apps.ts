@@ -3,14 +3,8 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findProgram } from './docker-registry.ts';
-import {
-  type BuiltImage,
-  buildImage,
-  type Compression,
-  directory,
-  file,
-  symlink,
-} from './layers.ts';
+import { type BuiltImage, buildImage } from './image.ts';
+import { type Compression, directory, file, symlink } from './layers.ts';
 import { top } from './top.ts';
 
 /** A published app: its files by name. */

@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../support/cli.ts';
 import { helloImage } from '../../support/hello-image.ts';
 import { type Registry, startRegistry } from '../../support/registry/registry.ts';
-import { served } from '../../support/served.ts';
 import { top } from '../../support/top.ts';
 
 /** Writes the address of every module that is loaded to stderr. */
@@ -23,7 +22,7 @@ let registry: Registry;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'osv-convert-cli-'));
-  registry = await startRegistry({ images: [served(await helloImage(), 'hello')] });
+  registry = await startRegistry({ images: { 'hello:1.0': await helloImage() } });
 });
 
 afterAll(async () => {

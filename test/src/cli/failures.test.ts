@@ -9,12 +9,11 @@ import { openStore } from '../../../store/index.ts';
 import { selfSignedCertificate } from '../../support/certificate.ts';
 import { type CliResult, runCli } from '../../support/cli.ts';
 import { helloImage } from '../../support/hello-image.ts';
-import { buildImage, directory, file } from '../../support/layers.ts';
+import { buildImage } from '../../support/image.ts';
+import { buildLayer, directory, file } from '../../support/layers.ts';
 import { runtimeFolder } from '../../support/published-apps.ts';
 import type { Fault } from '../../support/registry/faults.ts';
-import { imageOf } from '../../support/registry/image.ts';
 import { type Registry, startRegistry } from '../../support/registry/registry.ts';
-import { served } from '../../support/served.ts';
 import { fakeKernelElf, fakeLoader } from '../osv/fake-kernel.ts';
 
 let folder = '';
@@ -51,24 +50,16 @@ beforeAll(async () => {
     config: { Entrypoint: ['/usr/sbin/nginx'] },
   });
   registry = await startRegistry({
-    images: [
-      served(await helloImage(), 'hello'),
-      served(windows, 'windows'),
-      served(shell, 'shell'),
-      served(nginx, 'nginx'),
-      served(consoleApp('99.0.0'), 'future'),
-      served(consoleApp('10.0.0'), 'app'),
-      imageOf({
-        repository: 'corrupt-gzip',
-        tags: ['1.0'],
-        layers: [{ tar: Buffer.alloc(4096, 7), blob: corruptGzip }],
-      }),
-      imageOf({
-        repository: 'corrupt-tar',
-        tags: ['1.0'],
-        layers: [{ tar: Buffer.alloc(4096, 7) }],
-      }),
-    ],
+    images: {
+      'hello:1.0': await helloImage(),
+      'windows:1.0': windows,
+      'shell:1.0': shell,
+      'nginx:1.0': nginx,
+      'future:1.0': consoleApp('99.0.0'),
+      'app:1.0': consoleApp('10.0.0'),
+      'corrupt-gzip:1.0': buildImage({ layers: [buildLayer([], { blob: corruptGzip })] }),
+      'corrupt-tar:1.0': buildImage({ layers: [Buffer.alloc(4096, 7)] }),
+    },
   });
 });
 
@@ -125,14 +116,14 @@ describe('osv-convert pull', () => {
   });
 
   it('fails when nothing listens', async () => {
-    const closed = await startRegistry({ images: [] });
+    const closed = await startRegistry({ images: {} });
     await closed.close();
     const failed = await failing(['pull', `${closed.host}/hello:1.0`]);
     expectFailure(failed, { code: 'REGISTRY_UNREACHABLE', exit: 5, says: new RegExp(closed.host) });
   });
 
   it('fails when the certificate is not trusted', async () => {
-    const secure = await startRegistry({ images: [], tls: selfSignedCertificate() });
+    const secure = await startRegistry({ images: {}, tls: selfSignedCertificate() });
     try {
       const failed = await failing(['pull', `${secure.host}/hello:1.0`, '--no-plain-http']);
       expectFailure(failed, { code: 'REGISTRY_TLS', exit: 5, says: /NODE_EXTRA_CA_CERTS/ });
@@ -171,7 +162,7 @@ describe('osv-convert pull', () => {
     ['a blob cut short', { on: 'blob', flaw: { kind: 'truncate', to: 100 } }, 'SIZE_MISMATCH', 6],
   ] as const)('fails on %s', async (_what, fault, code, exit) => {
     const faulty = await startRegistry({
-      images: [served(await helloImage(), 'hello')],
+      images: { 'hello:1.0': await helloImage() },
       faults: [fault as Fault],
     });
     try {

@@ -7,7 +7,7 @@ import { parseImageIndex } from '../../../src/oci/image-index.ts';
 import { documentCap } from '../../../src/oci/json.ts';
 import { parseManifest } from '../../../src/oci/manifest.ts';
 import { digestOf } from '../../../store/index.ts';
-import { jsonBytes, mediaTypes } from '../../support/registry/image.ts';
+import { jsonBytes, mediaTypes } from '../../support/descriptor.ts';
 
 const { oci, docker } = mediaTypes;
 const digest = digestOf(Buffer.from('x'));

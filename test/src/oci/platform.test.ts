@@ -8,7 +8,7 @@ import {
   platformMatches,
 } from '../../../src/oci/platform.ts';
 import { type Descriptor, digestOf } from '../../../store/index.ts';
-import { mediaTypes } from '../../support/registry/image.ts';
+import { mediaTypes } from '../../support/descriptor.ts';
 
 /** A descriptor of its own for each name; `mediaType` of the manifest unless given. */
 function entry(name: string, change: Partial<Descriptor> = {}): Descriptor {

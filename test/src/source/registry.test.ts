@@ -12,9 +12,11 @@ import {
 import type { Source, SourceEvent } from '../../../src/source/source.ts';
 import { type Descriptor, digestOf } from '../../../store/index.ts';
 import { selfSignedCertificate } from '../../support/certificate.ts';
+import { descriptorOf, mediaTypes } from '../../support/descriptor.ts';
+import { buildImage, buildIndex, type Image } from '../../support/image.ts';
+import { buildLayer } from '../../support/layers.ts';
 import { instantPace } from '../../support/pace.ts';
 import type { Fault, Flaw } from '../../support/registry/faults.ts';
-import { descriptorOf, imageOf, indexOf, mediaTypes } from '../../support/registry/image.ts';
 import { type Registry, startRegistry } from '../../support/registry/registry.ts';
 
 /** Bytes that no compression or repetition makes shorter, the same in each run. */
@@ -29,17 +31,18 @@ function noise(length: number): Buffer {
 }
 
 const layer = noise(3_000_000);
-const image = imageOf({
-  repository: 'acme/app',
-  tags: ['1.0'],
-  layers: [{ tar: layer, blob: layer }],
-});
-const root = image.manifests.at(-1) ?? { mediaType: '', bytes: Buffer.alloc(0) };
-const rootDigest = digestOf(root.bytes);
+const image = buildImage({ layers: [buildLayer([], { blob: layer })] });
+const { mediaType, digest: rootDigest, size } = image.root;
 const layerDescriptor = blobDescriptor(layer);
 
 function blobDescriptor(bytes: Uint8Array): Descriptor {
   return descriptorOf(mediaTypes.oci.layer, bytes);
+}
+
+/** A registry that has one more blob. */
+function having(blob: Uint8Array): { readonly images: Readonly<Record<string, Image>> } {
+  const blobs = new Map([...image.blobs, [digestOf(blob), blob]]);
+  return { images: { 'acme/app:1.0': { ...image, blobs } } };
 }
 
 const closers: (() => Promise<void>)[] = [];
@@ -50,7 +53,7 @@ afterEach(async () => {
 async function serve(
   options: Partial<Parameters<typeof startRegistry>[0]> = {},
 ): Promise<Registry> {
-  const registry = await startRegistry({ images: [image], ...options });
+  const registry = await startRegistry({ images: { 'acme/app:1.0': image }, ...options });
   closers.push(() => registry.close());
   return registry;
 }
@@ -111,7 +114,7 @@ describe('resolve', () => {
     for (const name of ['acme/app:1.0', `acme/app@${rootDigest}`, `acme/app:2@${rootDigest}`]) {
       const { source } = await connect({}, name);
       const { descriptor, bytes } = await source.resolve();
-      expect(descriptor).toEqual(descriptorOf(root.mediaType, root.bytes));
+      expect(descriptor).toEqual({ mediaType, digest: rootDigest, size });
       expect(digestOf(bytes)).toBe(rootDigest);
     }
   });
@@ -129,10 +132,8 @@ describe('resolve', () => {
   });
 
   test('leads from an index to a manifest', async () => {
-    const name = { repository: 'acme/app', tags: ['all'] };
-    const platform = { os: 'linux', architecture: 'amd64' };
-    const index = indexOf(name, [{ image, platform }], 'docker');
-    const { source } = await connect({ images: [index] }, 'acme/app:all');
+    const index = buildIndex([image], { docker: true });
+    const { source } = await connect({ images: { 'acme/app:all': index } }, 'acme/app:all');
     const { descriptor, bytes } = await source.resolve();
     const document = await parseDocument(bytes, descriptor.mediaType);
     const child = document.kind === 'index' ? document.index.manifests[0] : undefined;
@@ -144,7 +145,7 @@ describe('resolve', () => {
     async (type) => {
       const headers = { 'content-type': type };
       const { source } = await connect(fault('manifest', { kind: 'headers', headers }));
-      expect((await source.resolve()).descriptor.mediaType).toBe(root.mediaType);
+      expect((await source.resolve()).descriptor.mediaType).toBe(mediaType);
     },
   );
 
@@ -291,7 +292,7 @@ describe('resolve without a registry', () => {
     createRegistrySource(parseReference(`${host}/acme/app`), { pace, ...options }).resolve();
 
   test('fails by its code when nobody listens, and names the host', async () => {
-    const registry = await startRegistry({ images: [] });
+    const registry = await startRegistry({ images: {} });
     await registry.close();
     await expect(from(registry.host)).rejects.toThrowError(
       failure('REGISTRY_UNREACHABLE', registry.host, 'connection refused (ECONNREFUSED)'),
@@ -530,8 +531,7 @@ describe('fetch', () => {
   });
 
   test('streams an empty blob', async () => {
-    const empty = { ...image, blobs: [Buffer.alloc(0)] };
-    const { source } = await connect({ images: [empty] });
+    const { source } = await connect(having(Buffer.alloc(0)));
     expect(await collect(source.fetch(blobDescriptor(Buffer.alloc(0))))).toHaveLength(0);
   });
 
@@ -589,7 +589,7 @@ describe('fetch', () => {
   test('never gives up while each try brings more than a mebibyte', async () => {
     const large = noise(9_000_000);
     const { source, registry } = await connect({
-      images: [{ ...image, blobs: [large] }],
+      ...having(large),
       ...fault('blob', { kind: 'drop', after: 1_500_000 }, 5),
     });
     const descriptor = blobDescriptor(large);
@@ -600,7 +600,7 @@ describe('fetch', () => {
   test('does not decode a gzip blob that is labelled as encoded', async () => {
     const packed = gzipSync(Buffer.from('hello'));
     const { source } = await connect({
-      images: [{ ...image, blobs: [packed] }],
+      ...having(packed),
       ...fault('blob', { kind: 'headers', headers: { 'content-encoding': 'gzip' } }),
     });
     expect(await collect(source.fetch(blobDescriptor(packed)))).toEqual(packed);
@@ -697,10 +697,8 @@ describe('fetch', () => {
 describe('readDocument', () => {
   test('refuses bytes of another digest', async () => {
     const { source } = await connect(fault('blob', { kind: 'corrupt' }));
-    const config = image.blobs[0] ?? Buffer.alloc(0);
-    const descriptor = descriptorOf(mediaTypes.oci.config, config);
-    await expect(readDocument(source, descriptor)).rejects.toThrowError(
-      failure('DIGEST_MISMATCH', descriptor.digest),
+    await expect(readDocument(source, image.config)).rejects.toThrowError(
+      failure('DIGEST_MISMATCH', image.config.digest),
     );
   });
 

@@ -1,13 +1,13 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { digestOf } from '../../../store/index.ts';
+import { documentsOf, type Image } from '../image.ts';
 import { type Answer, errorAnswer, send } from './answer.ts';
 import { createFaults, type Fault } from './faults.ts';
-import type { ServedImage } from './image.ts';
 import { createTokens, type TokenAuth } from './token.ts';
 
 export interface RegistryOptions {
-  readonly images: readonly ServedImage[];
+  /** By their names, `REPOSITORY:TAG`. */
+  readonly images: Readonly<Record<string, Image>>;
   /** Every request for an image needs a bearer token of the token server at `/token`. */
   readonly auth?: TokenAuth;
   /** Blobs are redirected to a second origin, which refuses any request with Authorization. */
@@ -108,21 +108,21 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
   };
 }
 
-function indexContents(images: readonly ServedImage[]) {
+function indexContents(images: RegistryOptions['images']) {
   const manifests = new Map<string, Answer>();
   const blobs = new Map<string, Answer>();
-  for (const image of images) {
-    for (const { mediaType, bytes } of image.manifests) {
-      const digest = digestOf(bytes);
+  for (const [name, image] of Object.entries(images)) {
+    const [repository, tag] = name.split(':');
+    for (const { mediaType, digest } of documentsOf(image)) {
       const headers = { 'content-type': mediaType, 'docker-content-digest': digest };
-      const last = bytes === image.manifests.at(-1)?.bytes;
-      for (const name of last ? [digest, ...image.tags] : [digest]) {
-        manifests.set(`${image.repository}/${name}`, { status: 200, headers, body: bytes });
+      const answer = { status: 200, headers, body: image.blobs.get(digest) ?? Buffer.alloc(0) };
+      for (const key of digest === image.root.digest ? [digest, tag] : [digest]) {
+        manifests.set(`${repository}/${key}`, answer);
       }
     }
-    for (const bytes of image.blobs) {
+    for (const [digest, body] of image.blobs) {
       const headers = { 'content-type': 'application/octet-stream' };
-      blobs.set(digestOf(bytes), { status: 200, headers, body: bytes });
+      blobs.set(digest, { status: 200, headers, body });
     }
   }
   return {
