@@ -44,7 +44,7 @@ function sentenceOf(errors: readonly ErrorObject[]): string {
   if (first === undefined) {
     return 'found a value that does not satisfy its schema';
   }
-  const where = first.instancePath === '' ? 'at the top' : `at ${first.instancePath}`;
+  const where = first.instancePath === '' ? 'at the top' : `at ${shortened(first.instancePath)}`;
   const wanted = (first.message ?? 'must be valid').replace(/^must /, '');
   return `${where}: found ${shown(first.data)}, wanted it to ${wanted}${detailOf(first)}`;
 }
@@ -67,5 +67,10 @@ function shown(value: unknown): string {
     return 'an object';
   }
   const text = JSON.stringify(value) ?? String(value);
+  return shortened(text);
+}
+
+/** Both the names and the values of a document are its maker's. */
+function shortened(text: string): string {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

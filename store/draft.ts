@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { storeErrorOf, storing } from './io-error.ts';
+import { storeErrorOf, storing, systemCodeOf } from './io-error.ts';
 
 /**
  * A file that becomes visible whole, or not at all: written under a name of its own, flushed to
@@ -67,15 +67,32 @@ export async function linkFile(from: string, target: string): Promise<void> {
   await flushFolder(dirname(target));
 }
 
-/** Makes a folder and those above it, durably. */
+/**
+ * Makes a folder and those above it, durably. Not by `recursive`: Node tries for ever where the
+ * system answers ENOENT whatever is above, as below /proc.
+ */
 export async function makeFolder(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true });
-  if (first === undefined) {
-    return;
+  if (await makeOne(path)) return;
+  await makeFolder(dirname(path));
+  await mkdir(path).catch(acceptFolder);
+  await flushFolder(dirname(path));
+}
+
+/** False when the folder above is missing. */
+async function makeOne(path: string): Promise<boolean> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT' && dirname(path) !== path) return false;
+    acceptFolder(error);
+    return true;
   }
-  for (let folder = path; folder.length >= first.length; folder = dirname(folder)) {
-    await flushFolder(dirname(folder));
-  }
+  await flushFolder(dirname(path));
+  return true;
+}
+
+function acceptFolder(error: unknown): void {
+  if (systemCodeOf(error) !== 'EEXIST') throw error;
 }
 
 /** A rename is durable once the folder is. */

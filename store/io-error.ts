@@ -22,15 +22,24 @@ export function storeErrorOf(error: unknown, path: string): unknown {
   if (code === undefined) {
     return error;
   }
-  return full.has(code)
-    ? new StoreError('STORE_FULL', `writing ${path}: found no more room (${code}), wanted some`, {
-        cause: error,
-        hint: 'free space on the disk, or choose a store elsewhere',
-      })
-    : new StoreError('STORE_UNUSABLE', `using ${path}: found ${code}, wanted access to it`, {
-        cause: error,
-        hint: 'check who owns the store and that it can be written, or choose a store elsewhere',
-      });
+  if (full.has(code)) {
+    return new StoreError(
+      'STORE_FULL',
+      `writing ${path}: found the disk full (${code}), wanted room for it`,
+      { cause: error, hint: 'free space on the disk, or choose a store elsewhere' },
+    );
+  }
+  if (code === 'EXDEV') {
+    return new StoreError(
+      'STORE_UNUSABLE',
+      `using ${path}: found it on another file system (EXDEV), wanted all of the store on one`,
+      { cause: error, hint: 'move the whole store, not a folder of it' },
+    );
+  }
+  return new StoreError('STORE_UNUSABLE', `using ${path}: found ${code}, wanted access to it`, {
+    cause: error,
+    hint: 'check who owns the store and that it can be written, or choose a store elsewhere',
+  });
 }
 
 /** `ENOENT` and the like, undefined for what is no error of the operating system. */

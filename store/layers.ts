@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { copyFile, stat } from 'node:fs/promises';
 import { blobMissing } from './blobs.ts';
 import type { DiffID, Digest } from './digest.ts';
-import { type Draft, linkFile, withDraft, writeFileWhole } from './draft.ts';
+import { type Draft, linkFile, withDraft } from './draft.ts';
 import type { LayerIndex } from './entry.ts';
 import { StoreError } from './error.ts';
 import { inflate } from './inflate/inflate.ts';
@@ -29,13 +29,19 @@ export function createLayers({ layout, blobs, limits, prepare, onEvent }: Layers
     return (await ifPresent(index, () => stat(index))) !== undefined;
   };
 
-  /** The tar first, then whatever else is to be durable, then the index, which is the commit. */
+  /**
+   * The tar first, then whatever else is to be durable, then the index, which is the commit. Its
+   * bytes are written before all that: a disk without room for them keeps no tar either.
+   */
   const commit = async (draft: Draft, index: LayerIndex, before: () => Promise<void>) => {
     const files = layout.layer(index.diffID);
     const text = Buffer.from(formatLayerIndex(index));
-    await draft.commit(files.tar);
-    await before();
-    await writeFileWhole(layout.ingest, files.index, text);
+    await withDraft(layout.ingest, async (indexDraft) => {
+      indexDraft.write(text);
+      await draft.commit(files.tar);
+      await before();
+      await indexDraft.commit(files.index);
+    });
     const { diffID, size, entries } = index;
     onEvent({ event: 'layer-written', diffID, size, entries: entries.length });
   };
@@ -110,15 +116,20 @@ export function createLayers({ layout, blobs, limits, prepare, onEvent }: Layers
           { hint: 'pull the image again' },
         );
       }
-      const fd = await storing(files.tar, () => openSync(files.tar, 'r'));
-      const found = fstatSync(fd).size;
-      if (found !== index.size) {
-        closeSync(fd);
-        throw new StoreError(
+      const corrupt = (found: string) =>
+        new StoreError(
           'STORE_CORRUPT',
-          `opening ${files.tar}: found ${found} bytes, wanted ${index.size}`,
+          `opening ${files.tar}: found ${found}, wanted ${index.size} bytes`,
           { hint: `rm -r '${files.folder}' and pull the image again` },
         );
+      const fd = await ifPresent(files.tar, () => openSync(files.tar, 'r'));
+      if (fd === undefined) {
+        throw corrupt('no such file');
+      }
+      const { size } = fstatSync(fd);
+      if (size !== index.size) {
+        closeSync(fd);
+        throw corrupt(`${size} bytes`);
       }
       return { diffID, index, fd, close: () => closeSync(fd) };
     },

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { createValidator } from '../schemas/index.ts';
 import type { Descriptor } from './descriptor.ts';
 import { writeFileWhole } from './draft.ts';
@@ -29,6 +30,11 @@ const emptyIndex: StoreIndex = {
 export function createRefs(layout: Layout, prepare: () => Promise<void>): Refs {
   const read = async () => (await readIndex(layout)) ?? emptyIndex;
 
+  const get = async (name: string) => {
+    const { manifests } = await read();
+    return manifests.find((descriptor) => isOurs(descriptor) && nameOf(descriptor) === name);
+  };
+
   /** Reads, changes and replaces index.json while no other process does. */
   const update = async (change: (index: StoreIndex) => StoreIndex) => {
     await prepare();
@@ -44,12 +50,13 @@ export function createRefs(layout: Layout, prepare: () => Promise<void>): Refs {
       }));
       return named.sort((a, b) => compareNames(a.name, b.name));
     },
-    async get(name) {
-      const { manifests } = await read();
-      return manifests.find((descriptor) => isOurs(descriptor) && nameOf(descriptor) === name);
-    },
+    get,
     async set(name, descriptor) {
       const named = { ...descriptor, annotations: { ...descriptor.annotations, [nameKey]: name } };
+      // What is so already can be said of a store that cannot be written, too.
+      if (isDeepStrictEqual(await get(name), named)) {
+        return;
+      }
       await update((index) => ({
         ...emptyIndex,
         ...index,

@@ -46,7 +46,7 @@ function refuseAmbiguity(json: JsonObject, told: string): void {
   if (own !== undefined && own !== told && isDocumentType(told)) {
     throw new ConvertError(
       'MANIFEST_INVALID',
-      `reading the manifest: at /mediaType: found ${JSON.stringify(own)}, wanted ${told} as its descriptor says`,
+      `reading the manifest: at /mediaType: found ${JSON.stringify(own).slice(0, 120)}, wanted ${told} as its descriptor says`,
     );
   }
 }

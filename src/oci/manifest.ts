@@ -45,7 +45,7 @@ function refuseArtifact({ artifactType, config }: WireManifest): void {
     const found = artifactType ?? config.mediaType;
     throw new ConvertError(
       'IMAGE_UNSUPPORTED',
-      `reading the manifest: found an artifact of type ${JSON.stringify(found)}, wanted a container image`,
+      `reading the manifest: found an artifact of type ${JSON.stringify(found.slice(0, 120))}, wanted a container image`,
     );
   }
 }

@@ -119,7 +119,7 @@ function parseHost(text: string, refuse: Refuse): string {
   const { host, port } = splitRegistry(registry);
   const valid = registry.startsWith('[')
     ? isIPv6(host) && !host.includes('%')
-    : hostName.test(host);
+    : hostName.test(host) && isHostOfUrl(host);
   if (!valid) {
     throw refuse(`found the host ${shown(text)}, wanted HOST, HOST:PORT or [IPV6]:PORT`);
   }
@@ -127,6 +127,12 @@ function parseHost(text: string, refuse: Refuse): string {
     throw refuse(`found the port ${port}, wanted 1 to 65535`);
   }
   return port === undefined ? registry : registry.replace(/:\d+$/, `:${port}`);
+}
+
+/** Not all names are: a last label of digits makes an IPv4 address, written out or broken. */
+function isHostOfUrl(host: string): boolean {
+  const url = `https://${host}`;
+  return URL.canParse(url) && new URL(url).hostname === host;
 }
 
 function digestOf(text: string, refuse: Refuse): Digest {

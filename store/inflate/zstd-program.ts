@@ -11,6 +11,8 @@ export async function* inflateWithProgram(
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const closed = once(child, 'close');
+  // It is awaited below, but a program that cannot be started is known before.
+  closed.catch(() => {});
   let complaint = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     complaint = (complaint + text).slice(0, 1000);

@@ -137,6 +137,18 @@ const ways = [
   { name: 'inflateWithScript', way: inflateWithScript, here: true },
 ].filter(({ here }) => here);
 
+test('inflateWithProgram fails, and nothing else does, when the program cannot be started', async () => {
+  const path = process.env['PATH'];
+  process.env['PATH'] = '';
+  try {
+    await expect(collect(inflateWithProgram(pieces(zstdFrame(a), 1000)))).rejects.toMatchObject({
+      code: 'ENOENT',
+    });
+  } finally {
+    process.env['PATH'] = path;
+  }
+});
+
 describe.each(ways)('$name', ({ way }) => {
   test.each([
     ['one frame', zstdFrame(both)],

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -32,6 +32,8 @@ import {
   parseDiffID,
   parseDigest,
   type StoreEvent,
+  tarEnd,
+  tarHeader,
 } from '../../store/index.ts';
 import { storeErrorOf } from '../../store/io-error.ts';
 import { withLock } from '../../store/lock.ts';
@@ -40,6 +42,7 @@ import { buildImage } from '../support/image.ts';
 import {
   buildLayer,
   type Compression,
+  compress,
   directory,
   file,
   hardlink,
@@ -129,6 +132,11 @@ describe('openStore', () => {
   test('opens a folder that another process is just making a store of', async () => {
     mkdirSync(join(dir, 'ingest'), { recursive: true });
     await expect(openStore(dir)).resolves.toHaveProperty('path', dir);
+  });
+
+  test('fails as STORE_UNUSABLE, and ends, where no folder can be made', async () => {
+    const store = await openStore('/proc/osv-convert/store');
+    await expect(store.blobs.put(Buffer.from('x'))).rejects.toMatchObject(code('STORE_UNUSABLE'));
   });
 
   test('fails as STORE_UNUSABLE when it is a file or below one', async () => {
@@ -435,11 +443,16 @@ describe('layers', () => {
       JSON.stringify({ version: 1, diffID: absent, size: 0, entries: [] }),
     ],
     ['the tar has lost bytes', 'tar', ''],
+    ['the tar is gone', 'tar', undefined],
   ])('open fails as STORE_CORRUPT when %s', async (_, name, text) => {
     const { blobs, layers } = await openStore(dir);
     await layers.ingest(await blobs.put(built.blob), built.diffID);
     const path = join(layerPath(built.diffID), name);
-    writeFileSync(path, text);
+    if (text === undefined) {
+      rmSync(path);
+    } else {
+      writeFileSync(path, text);
+    }
     await expect(layers.open(built.diffID)).rejects.toMatchObject({
       ...code('STORE_CORRUPT'),
       message: expect.stringContaining(path),
@@ -499,6 +512,14 @@ describe('refs', () => {
     expect(await refs.delete('a:1')).toBe(false);
     expect(await refs.get('a:1')).toBeUndefined();
     expect(readdirSync(join(dir, 'leases'))).toEqual([]);
+  });
+
+  test('set writes nothing when the name leads there already', async () => {
+    const { refs } = await openStore(dir);
+    await refs.set('a', descriptor(1));
+    const before = statSync(join(dir, 'index.json')).ino;
+    await refs.set('a', descriptor(1));
+    expect(statSync(join(dir, 'index.json')).ino).toBe(before);
   });
 
   test('set keeps what other tools wrote', async () => {
@@ -651,6 +672,57 @@ describe('a store shared by processes', () => {
     expect(await (await openStore(dir)).refs.list()).toHaveLength(60);
   });
 
+  test('takes one image from several who pull it at once', async () => {
+    const { tar, blob, diffID, descriptor } = buildLayer([file('f', randomBytes(3_000_000))]);
+    writeFileSync(join(root, 'pulled'), blob);
+    const script = `
+      import { readFileSync } from 'node:fs';
+      const { blobs, layers, refs } = await store.openStore(${JSON.stringify(dir)});
+      const source = async function* () { yield readFileSync(${JSON.stringify(join(root, 'pulled'))}); };
+      const descriptor = ${JSON.stringify(descriptor)};
+      await blobs.write(descriptor, source());
+      await layers.ingest(descriptor.digest, '${diffID}');
+      (await layers.open('${diffID}')).close();
+      await refs.set('pulled', descriptor);`;
+    const ends = await Promise.all([1, 2, 3, 4].map(() => start(script).done));
+    expect(ends.map(([status]) => status)).toEqual([0, 0, 0, 0]);
+    const { blobs, refs } = await openStore(dir);
+    expect(await drain(blobs.stream(descriptor.digest))).toEqual(blob);
+    expect(readFileSync(join(layerPath(diffID), 'tar')).equals(tar)).toBe(true);
+    expect(await refs.list()).toHaveLength(1);
+    expect([...drafts(), ...readdirSync(join(dir, 'leases'))]).toEqual([]);
+  });
+
+  test.each(['gzip', 'zstd'] as const)(
+    'takes a large %s layer in memory that does not grow with it',
+    async (compression) => {
+      const mebibytes = 400;
+      const piece = Buffer.alloc(2 ** 20, randomBytes(2 ** 14));
+      const size = mebibytes * piece.length;
+      const owner = { mode: 0o644, uid: 0, gid: 0, mtime: 0 };
+      const head = tarHeader({ kind: 'file', path: 'large', size, ...owner });
+      // Gzip members and zstd frames may be put one after the other.
+      const packed = (bytes: Uint8Array) => compress(bytes, compression);
+      const body = packed(piece);
+      const blob = Buffer.concat([packed(head), ...Array(mebibytes).fill(body), packed(tarEnd)]);
+      const hash = createHash('sha256').update(head);
+      for (let n = 0; n < mebibytes; n += 1) {
+        hash.update(piece);
+      }
+      const diffID = `sha256:${hash.update(tarEnd).digest('hex')}`;
+      const digest = await (await openStore(dir)).blobs.put(blob);
+      const { child, done } = start(`
+        import { readFileSync } from 'node:fs';
+        const { layers } = await store.openStore(${JSON.stringify(dir)});
+        await layers.ingest('${digest}', '${diffID}');
+        // The peak of this process alone: getrusage(2) counts its parent's, too.
+        console.log(/VmHWM:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1] / 1024);`);
+      const [text] = await once(child.stdout, 'data');
+      await done;
+      expect(Number(text)).toBeLessThan(mebibytes / 2);
+    },
+  );
+
   test('goes on when a process was killed in the middle', async () => {
     const { child, done } = start(`
       const { blobs, refs } = await store.openStore(${JSON.stringify(dir)});
@@ -681,7 +753,7 @@ describe('a store shared by processes', () => {
     writeFileSync(
       script,
       `import * as store from ${JSON.stringify(compiled)};
-      import { readdirSync } from 'node:fs';
+      import { existsSync, readdirSync } from 'node:fs';
       const { blobs, layers } = await store.openStore(${JSON.stringify(dir)});
       const bytes = Buffer.alloc(2_000_000, 'x');
       const failures = [];
@@ -689,14 +761,66 @@ describe('a store shared by processes', () => {
       for (const call of [
         () => blobs.write({ digest: store.digestOf(bytes), size: bytes.length }, source()),
         () => blobs.put(bytes),
+        () => layers.write(roomForTarAlone()),
       ]) {
         await call().catch((error) => failures.push(error.code));
       }
-      console.log(JSON.stringify({ failures, drafts: readdirSync(${JSON.stringify(join(dir, 'ingest'))}) }));`,
+      console.log(JSON.stringify({ failures, drafts: readdirSync(${JSON.stringify(join(dir, 'ingest'))}), layers: existsSync(${JSON.stringify(join(dir, 'layers'))}) }));
+
+      async function* roomForTarAlone() {
+        for (let n = 0; n < 700; n += 1) {
+          yield store.tarHeader({ kind: 'file', path: 'd'.repeat(80) + '/' + n, mode: 0, uid: 0, gid: 0, mtime: 0, size: 0 });
+        }
+        yield store.tarEnd;
+      }`,
     );
     const mount = `mount -t tmpfs -o size=500k tmpfs '${dir}' && exec '${process.execPath}' '${script}'`;
     const output = execFileSync('unshare', ['-rm', 'sh', '-c', mount], { encoding: 'utf8' });
-    expect(JSON.parse(output)).toEqual({ failures: ['STORE_FULL', 'STORE_FULL'], drafts: [] });
+    const failures = ['STORE_FULL', 'STORE_FULL', 'STORE_FULL'];
+    expect(JSON.parse(output)).toEqual({ failures, drafts: [], layers: false });
+  });
+
+  test.runIf(namespaces)('is read, and takes again what it has, when it is read-only', async () => {
+    const built = buildLayer([file('f', 'bytes')]);
+    const script = join(root, 'read-only.mjs');
+    writeFileSync(
+      script,
+      `import * as store from ${JSON.stringify(compiled)};
+      const { blobs, layers, refs } = await store.openStore(${JSON.stringify(dir)});
+      const descriptor = ${JSON.stringify(built.descriptor)};
+      await blobs.put(Buffer.from(${JSON.stringify(Buffer.from(built.blob).toString('base64'))}, 'base64'));
+      await layers.ingest(descriptor.digest, '${built.diffID}');
+      await refs.set('pulled', descriptor);
+      (await layers.open('${built.diffID}')).close();
+      const failed = await refs.set('other', descriptor).catch((error) => error.code);
+      console.log(JSON.stringify({ names: (await refs.list()).map(({ name }) => name), failed }));`,
+    );
+    const { blobs, layers, refs } = await openStore(dir);
+    await layers.ingest(await blobs.put(built.blob), built.diffID);
+    await refs.set('pulled', built.descriptor);
+    const mount = `mount --bind '${dir}' '${dir}' && mount -o remount,ro,bind '${dir}' && exec '${process.execPath}' '${script}'`;
+    const output = execFileSync('unshare', ['-rm', 'sh', '-c', mount], { encoding: 'utf8' });
+    expect(JSON.parse(output)).toEqual({ names: ['pulled'], failed: 'STORE_UNUSABLE' });
+  });
+
+  test.runIf(namespaces)('says so when a folder of it is on another file system', async () => {
+    await (await openStore(dir)).blobs.put(hello);
+    const script = join(root, 'elsewhere.mjs');
+    writeFileSync(
+      script,
+      `import * as store from ${JSON.stringify(compiled)};
+      const { blobs } = await store.openStore(${JSON.stringify(dir)});
+      const { code, message } = await blobs.put(Buffer.from('more')).catch((error) => error);
+      console.log(JSON.stringify({ code, message }));`,
+    );
+    const mount = `mount -t tmpfs tmpfs '${join(dir, 'blobs')}' && exec '${process.execPath}' '${script}'`;
+    const output = execFileSync('unshare', ['-rm', 'sh', '-c', mount], { encoding: 'utf8' });
+    expect(JSON.parse(output)).toEqual({
+      code: 'STORE_UNUSABLE',
+      message: expect.stringMatching(
+        /another file system \(EXDEV\), wanted all of the store on one/,
+      ),
+    });
   });
 });
 

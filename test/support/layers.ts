@@ -109,7 +109,7 @@ export function buildLayer(
   return { diffID: parseDiffID(digestOf(tar)), tar, blob, descriptor };
 }
 
-function compress(bytes: Uint8Array, compression: Compression): Uint8Array {
+export function compress(bytes: Uint8Array, compression: Compression): Uint8Array {
   switch (compression) {
     case 'gzip':
       return gzipSync(bytes, { level: 6 });

@@ -165,6 +165,19 @@ describe('parseDocument', () => {
     );
   });
 
+  test('quotes a hostile document only in part', async () => {
+    const long = 'x'.repeat(100_000);
+    for (const document of [
+      manifest({ mediaType: long }),
+      manifest({ artifactType: long, config: descriptor('application/x') }),
+      manifest({ annotations: { [long]: 1 } }),
+    ]) {
+      await expect(parseDocument(jsonBytes(document), oci.manifest)).rejects.toSatisfy(
+        (error: Error) => error.message.length < 1000,
+      );
+    }
+  });
+
   test('says what to do when the manifest is Docker schema 1', async () => {
     const bytes = jsonBytes({ schemaVersion: 1, name: 'a/b', fsLayers: [] });
     for (const mediaType of [
@@ -267,6 +280,8 @@ describe('parseImageConfig', () => {
 
   test.each([
     [{ os: undefined }, "required property 'os'"],
+    [{ architecture: 'amd64\u001b[2J' }, '/architecture: found "amd64\\u001b[2J"'],
+    [{ variant: 'v'.repeat(65) }, '/variant: found "vvv'],
     [{ config: { Env: 'A=b' } }, '/config/Env: found "A=b"'],
     [{ config: { Cmd: [1] } }, '/config/Cmd/0: found 1'],
     [{ config: { Labels: { a: 1 } } }, '/config/Labels/a: found 1'],

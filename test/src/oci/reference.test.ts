@@ -69,6 +69,11 @@ describe('parseReference', () => {
     ['example.com:/a', 'found the host "example.com:"'],
     ['exa_mple.com/a', 'found the host "exa_mple.com"'],
     ['-example.com/a', 'found the host'],
+    // No URL can hold these, or it would hold another host.
+    ['1.2.3.4.5/a', 'found the host "1.2.3.4.5"'],
+    ['app.123:5000/a', 'found the host "app.123:5000"'],
+    ['xn--a.com/a', 'found the host "xn--a.com"'],
+    ['0x7f.1/a', 'found the host "0x7f.1"'],
     ['[::1/a', 'found the host "[::1"'],
     ['[1.2.3.4]/a', 'found the host "[1.2.3.4]"'],
     ['[fe80::1%eth0]/a', 'found the host'],
@@ -123,7 +128,9 @@ describe('parseReference', () => {
 describe('formatReference', () => {
   const label = fc.stringMatching(/^[a-z0-9]{1,8}$/);
   const hosts = fc.oneof(
-    fc.array(label, { minLength: 2, maxLength: 3 }).map((labels) => labels.join('.')),
+    fc
+      .tuple(fc.array(label, { minLength: 1, maxLength: 2 }), fc.stringMatching(/^[a-z]{1,8}$/))
+      .map(([labels, top]) => [...labels, top].join('.')),
     fc.ipV6().map((address) => `[${address}]`),
     fc.constantFrom('localhost', 'docker.io'),
   );
