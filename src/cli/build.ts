@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { Report } from '../report.ts';
 import { collect, parseEnv } from './env.ts';
-import { formatBytes, printable } from './format.ts';
+import { formatBytes, printable, quoteWords } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
 import { addSourceOptions, type SourceOptions } from './source-options.ts';
 
@@ -11,7 +11,7 @@ interface BuildOptions extends SourceOptions {
   readonly boot: 'bios' | 'direct';
   readonly kernel?: string;
   readonly runtime: string;
-  readonly env: readonly string[];
+  readonly env?: readonly string[];
 }
 
 export function addBuild(program: Command): void {
@@ -19,16 +19,16 @@ export function addBuild(program: Command): void {
     .command('build')
     .summary('write a bootable disk from an image')
     .description(
-      'Writes a bootable OSv disk from an image, and FILE.json, a report of what went into it.\n' +
+      'Writes a bootable OSv disk from an image, and FILE.json, a report of what went into it. ' +
         'An image that is not in the store is pulled first.',
     )
     .argument('<ref>', 'image reference')
     .requiredOption('-o, --output <file>', 'the disk to write')
     .addOption(
-      new Option('--format <format>', 'raw or qcow2 (default: by the name of the file)').choices([
-        'raw',
-        'qcow2',
-      ]),
+      new Option(
+        '--format <format>',
+        'format of the disk (default: by the name of the file)',
+      ).choices(['raw', 'qcow2']),
     )
     .addOption(
       new Option('--boot <how>', 'bios: kernel on the disk; direct: the hypervisor brings it')
@@ -41,7 +41,7 @@ export function addBuild(program: Command): void {
       '.NET runtime: auto, image, host, a folder, or the reference of an image that has one',
       'auto',
     )
-    .option('--env <NAME=VALUE>', 'set a variable of the guest (repeatable)', collect, []);
+    .option('--env <NAME=VALUE>', 'set a variable of the guest (repeatable)', collect);
   addGlobalOptions(addSourceOptions(command)).action(buildCommand);
 }
 
@@ -58,7 +58,7 @@ async function buildCommand(ref: string, options: BuildOptions, command: Command
       onEvent,
       signal,
     });
-    print(report, textOf(options.output, report));
+    await print(report, textOf(options.output, report));
   });
 }
 
@@ -68,7 +68,7 @@ function textOf(output: string, { disk, app, runtime, kernel, rofs, commandLine 
     .join(', ');
   const lines = [
     `${output}: ${disk.format}, ${disk.boot} boot, ${formatBytes(disk.size)}`,
-    `app         ${app.kind}: ${[app.program, ...app.args].join(' ')}`,
+    `app         ${app.kind}: ${quoteWords([app.program, ...app.args])}`,
     ...(runtime ? [`runtime     ${frameworks} (from the ${runtime.from})`] : []),
     ...(kernel
       ? [

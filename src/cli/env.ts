@@ -1,12 +1,12 @@
 import { ConvertError } from '../error.ts';
 
 /** Gathers the values of an option that may be given several times. */
-export function collect(value: string, previous: readonly string[]): readonly string[] {
+export function collect(value: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, value];
 }
 
 /** Reads `NAME=VALUE` words; the last of a name wins. @throws ConvertError `USAGE`. */
-export function parseEnv(words: readonly string[]): ReadonlyMap<string, string> {
+export function parseEnv(words: readonly string[] = []): ReadonlyMap<string, string> {
   return new Map(
     words.map((word) => {
       const equals = word.indexOf('=');

@@ -1,8 +1,11 @@
 import { StoreError } from '../../store/index.ts';
 import { ConvertError, errorCodeOf, errorTable, exitCodes } from '../error.ts';
-import { printable } from './format.ts';
+import { printableLines } from './format.ts';
 
-/** Prints a failure on stderr, as JSON where the command line asked for it; returns the exit code. */
+/**
+ * Prints a failure on stderr, as JSON where the command line asked for it; returns the exit code. A
+ * message or a hint may quote an image or a registry: nothing of it but its lines reaches a terminal raw.
+ */
 export function reportFailure(error: unknown, argv: readonly string[]): number {
   const code = errorCodeOf(error);
   const exitCode = code === undefined ? exitCodes.internal : exitCodes[errorTable[code]];
@@ -19,16 +22,12 @@ export function reportFailure(error: unknown, argv: readonly string[]): number {
     process.stderr.write(`${JSON.stringify(failure)}\n`);
   } else {
     process.stderr.write(
-      `osv-convert: ${shown(message)}${code === undefined ? '' : ` (${code})`}\n`,
+      `osv-convert: ${printableLines(message)}${code === undefined ? '' : ` (${code})`}\n`,
     );
-    if (hint) process.stderr.write(`  try: ${hint.replaceAll('\n', '\n       ')}\n`);
+    if (hint)
+      process.stderr.write(`  try: ${printableLines(hint).replaceAll('\n', '\n       ')}\n`);
   }
   return exitCode;
-}
-
-/** A message may quote an image or a registry: nothing of it but its lines reaches the terminal raw. */
-function shown(message: string): string {
-  return message.split('\n').map(printable).join('\n');
 }
 
 function messageOf(error: unknown): string {
@@ -45,6 +44,6 @@ function wantsJson(argv: readonly string[]): boolean {
   return (
     argv.includes('--json') ||
     argv.includes('--progress=json') ||
-    /--progress json/.test(argv.join(' '))
+    argv[argv.indexOf('--progress') + 1] === 'json'
   );
 }

@@ -27,10 +27,31 @@ export function formatTable(
   return `${[heads, ...rows].map(line).join('\n')}\n`;
 }
 
-/** Text of an image for a terminal: control characters become `\xHH`, so none reaches it. */
+/** Words of a command line, quoted where a reader could not tell where one ends. */
+export function quoteWords(words: readonly string[]): string {
+  return words.map((word) => (/^[\w./:=-]+$/.test(word) ? word : JSON.stringify(word))).join(' ');
+}
+
+/**
+ * Foreign text for a terminal: control characters, and those that turn the direction of text, are
+ * shown as `\xHH` or `\uHHHH`; a byte that is not UTF-8 (U+DC80 to U+DCFF) as `\xHH`.
+ */
 export function printable(text: string): string {
   return text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\udc80-\udcff]/g,
-    (character) => `\\x${(character.charCodeAt(0) & 0xff).toString(16).padStart(2, '0')}`,
+    /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\udc80-\udcff]/g,
+    escapeOf,
   );
+}
+
+function escapeOf(character: string): string {
+  const code = character.charCodeAt(0);
+  const isByte = code <= 0xff || code >= 0xdc80;
+  return isByte
+    ? `\\x${(code & 0xff).toString(16).padStart(2, '0')}`
+    : `\\u${code.toString(16).padStart(4, '0')}`;
+}
+
+/** `printable`, line by line. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
 }

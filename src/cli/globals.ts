@@ -20,7 +20,7 @@ export function addGlobalOptions(command: Command): Command {
     .option('--json', 'print the result as JSON')
     .option('--quiet', 'no talk on stderr but errors')
     .addOption(
-      new Option('--progress <mode>', 'how progress is shown on stderr').choices([
+      new Option('--progress <mode>', 'how progress is shown on stderr (default: auto)').choices([
         'auto',
         'plain',
         'json',

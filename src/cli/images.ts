@@ -21,6 +21,6 @@ async function imagesCommand(_options: unknown, command: Command): Promise<void>
       image.digest.slice('sha256:'.length, 'sha256:'.length + 12),
       formatBytes(image.size),
     ]);
-    print({ images }, formatTable(['IMAGE', 'PLATFORM', 'DIGEST', 'SIZE'], rows));
+    await print({ images }, formatTable(['IMAGE', 'PLATFORM', 'DIGEST', 'SIZE'], rows));
   });
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Inspection } from '../inspect.ts';
-import { formatBytes, formatTable, printable } from './format.ts';
+import { formatBytes, formatTable, printable, quoteWords } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
 import { addSourceOptions, type SourceOptions } from './source-options.ts';
 
@@ -9,7 +9,7 @@ export function addInspect(program: Command): void {
     .command('inspect')
     .summary('tell what an image holds and which .NET app it starts')
     .description(
-      'Tells platform, layers and config of an image, and which .NET app it starts, with the evidence.\n' +
+      'Tells platform, layers and config of an image, and which .NET app it starts, with the evidence. ' +
         'An image that is not in the store is pulled first.',
     )
     .argument('<ref>', 'image reference');
@@ -25,19 +25,17 @@ async function inspectCommand(
   const { inspect } = await import('../inspect.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
     const inspection = await inspect(store, ref, { ...options, onEvent, signal });
-    print(inspection, textOf(inspection));
+    await print(inspection, textOf(inspection));
   });
 }
 
 function textOf({ reference, digest, platform, layers, config, app }: Inspection): string {
-  const words = (list: readonly string[]): string =>
-    list.map((word) => JSON.stringify(word)).join(' ');
   const facts: [string, string][] = [
     ['image', reference],
     ['digest', digest],
     ['platform', platform],
-    ['entrypoint', words(config.entrypoint)],
-    ['cmd', words(config.cmd)],
+    ['entrypoint', quoteWords(config.entrypoint)],
+    ['cmd', quoteWords(config.cmd)],
     ['folder', config.workingDir],
     ['user', config.user],
     ['ports', config.exposedPorts.join(' ')],
@@ -59,15 +57,11 @@ function appFacts(app: Inspection['app']): [string, string][] {
       'app',
       `${kind}${aspnet ? ', ASP.NET Core' : ''}${version === undefined ? '' : `, .NET ${version}`}`,
     ],
-    ['program', words([executable, ...(assembly === undefined ? [] : [assembly]), ...args])],
+    ['program', quoteWords([executable, ...(assembly === undefined ? [] : [assembly]), ...args])],
     ...frameworks.map(({ name, version, rollForward }): [string, string] => [
       'framework',
       `${name} ${version} (roll forward: ${rollForward})`,
     ]),
     ...evidence.map((sentence): [string, string] => ['evidence', sentence]),
   ];
-}
-
-function words(list: readonly string[]): string {
-  return list.map((word) => (/^[\w./:=-]+$/.test(word) ? word : JSON.stringify(word))).join(' ');
 }

@@ -25,7 +25,7 @@ export function addKernel(program: Command): void {
       .command('fetch')
       .summary('get the hidden-symbols kernel of an OSv release')
       .description(
-        'Gets loader.img and ELF of an OSv release with hidden symbols. Their digests are recorded at\n' +
+        'Gets loader.img and ELF of an OSv release with hidden symbols. Their digests are recorded at ' +
           'the first fetch; other bytes under the same version are refused later.',
       )
       .option('--version <tag>', 'OSv release (default: the last one)')
@@ -59,7 +59,7 @@ async function addCommand(
       ...(options.name !== undefined && { name: options.name }),
       ...(options.default && { setDefault: true }),
     });
-    print(kernel, `${describe(kernel)}\n`);
+    await print(kernel, `${describe(kernel)}\n`);
   });
 }
 
@@ -80,7 +80,7 @@ async function fetchCommand(options: FetchOptions, command: Command): Promise<vo
       onEvent: ({ reason }) => onEvent({ event: 'warning', text: `${reason}; trying again` }),
       signal,
     });
-    print(kernel, `${describe(kernel)}\n`);
+    await print(kernel, `${describe(kernel)}\n`);
   });
 }
 
@@ -90,7 +90,7 @@ async function listCommand(_options: unknown, command: Command): Promise<void> {
   await withSession(command, async ({ store, print }) => {
     const listed = await listKernels(store);
     const kernels = listed.map(({ kernel, isDefault }) => ({ ...kernel, default: isDefault }));
-    print({ kernels }, formatTable(heads, listed.map(rowOf)));
+    await print({ kernels }, formatTable(heads, listed.map(rowOf)));
   });
 }
 
@@ -99,7 +99,7 @@ async function removeCommand(name: string, _options: unknown, command: Command):
   const { removeKernel } = await import('../osv/kernels.ts');
   await withSession(command, async ({ store, print }) => {
     await removeKernel(store, name);
-    print({ removed: name }, `${name} removed\n`);
+    await print({ removed: name }, `${name} removed\n`);
   });
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { exitCodes } from '../error.ts';
+import { ConvertError, exitCodes } from '../error.ts';
 import { addBuild } from './build.ts';
 import { addGlobalOptions } from './globals.ts';
 import { addImages } from './images.ts';
@@ -9,17 +9,33 @@ import { addInspect } from './inspect.ts';
 import { addKernel } from './kernel.ts';
 import { addPull } from './pull.ts';
 import { addRun } from './run.ts';
+import { outliveClosedStreams, StdoutClosed } from './stdout.ts';
 
 async function main(argv: readonly string[]): Promise<number> {
   try {
     await createProgram().parseAsync(argv);
     return Number(process.exitCode ?? exitCodes.ok);
   } catch (error) {
-    if (error instanceof CommanderError)
+    if (error instanceof StdoutClosed) return exitCodes.ok;
+    if (error instanceof CommanderError && isHelp(error)) {
       return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    }
     const { reportFailure } = await import('./failure.ts');
-    return reportFailure(error, argv);
+    return reportFailure(error instanceof CommanderError ? usageError(error) : error, argv);
   }
+}
+
+/** Help or version was printed already. */
+function isHelp({ code }: CommanderError): boolean {
+  return ['commander.help', 'commander.helpDisplayed', 'commander.version'].includes(code);
+}
+
+/** What commander finds wrong, told as every other failure is. */
+function usageError({ message }: CommanderError): ConvertError {
+  const found = message.replace(/^error: /, '').replaceAll('\n', ' ');
+  return new ConvertError('USAGE', `reading the command line: found ${found}`, {
+    hint: 'osv-convert --help',
+  });
 }
 
 function createProgram(): Command {
@@ -28,9 +44,10 @@ function createProgram(): Command {
       'Converts OCI images of .NET apps to bootable OSv disks: no daemon, no root, no Docker.',
     )
     .version(versionOfPackage(), '--version', 'print the version')
-    .helpOption('--help', 'print this help')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
     .enablePositionalOptions()
-    .showHelpAfterError('(osv-convert --help shows what there is)')
+    .configureOutput({ outputError: () => undefined })
     .exitOverride();
   for (const add of [addPull, addBuild, addRun, addInspect, addImages, addKernel]) add(program);
   return program.addHelpText('after', examples);
@@ -50,5 +67,6 @@ function versionOfPackage(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+outliveClosedStreams();
 // An open keep-alive connection must not hold a finished command.
 process.exit(await main(process.argv));

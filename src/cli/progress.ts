@@ -50,8 +50,8 @@ function plainProgress(screen: Screen): Progress {
 
 /** One line that tells of all work under way, below the lines of what is done. */
 function liveProgress(screen: Screen): Progress {
-  const pending = new Map<string, { done: number; size: number }>();
-  let painted = 0;
+  const pending = new Map<string, Measure>();
+  let painted = { at: 0, label: '' };
   let shown = false;
   const clear = (): void => {
     if (shown) screen.write('\r\x1b[K');
@@ -59,13 +59,14 @@ function liveProgress(screen: Screen): Progress {
   };
   const paint = (label: string): void => {
     const now = performance.now();
-    if (now - painted < interval) return;
-    painted = now;
-    const done = sum([...pending.values()].map((one) => one.done));
-    const size = sum([...pending.values()].map((one) => one.size));
+    if (painted.label === label && now - painted.at < interval) return;
+    painted = { at: now, label };
+    const alike = [...pending.values()].filter((one) => one.label === label);
+    const done = sum(alike.map((one) => one.done));
+    const size = sum(alike.map((one) => one.size));
     const percent = size === 0 ? 100 : Math.floor((100 * done) / size);
     const text = `${label} ${formatBytes(done)} of ${formatBytes(size)} (${percent} %)`;
-    screen.write(`\r\x1b[K${text.slice(0, (screen.columns ?? 80) - 1)}`);
+    screen.write(`\r\x1b[K${text.slice(0, (screen.columns || 80) - 1)}`);
     shown = true;
   };
   return {
@@ -130,7 +131,7 @@ function measureOf(event: ConvertEvent): Measure | undefined {
 function lineOf(event: ConvertEvent): string | undefined {
   switch (event.event) {
     case 'resolved':
-      return `${event.reference} is ${event.digest}`;
+      return `${printable(event.reference)} is ${event.digest}`;
     case 'blob-present':
       return `${short(event.digest)} is in the store (${formatBytes(event.size)})`;
     case 'download':
@@ -138,7 +139,7 @@ function lineOf(event: ConvertEvent): string | undefined {
         ? `${short(event.digest)} pulled (${formatBytes(event.size)})`
         : undefined;
     case 'stage':
-      return event.text;
+      return printable(event.text);
     case 'warning':
       return `warning: ${printable(event.text)}`;
     default:

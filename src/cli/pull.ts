@@ -20,7 +20,7 @@ async function pullCommand(ref: string, options: SourceOptions, command: Command
   await withSession(command, async ({ store, onEvent, signal, print }) => {
     const image = await pull(store, ref, { ...options, onEvent, signal });
     const size = image.manifest.layers.reduce((total, layer) => total + layer.size, 0);
-    print(
+    await print(
       { reference: image.name, digest: image.descriptor.digest, platform: image.platform, size },
       `${image.name}@${image.descriptor.digest} (${image.platform}, ${formatBytes(size)})\n`,
     );

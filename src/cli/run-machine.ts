@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,12 +10,13 @@ import { runMachine } from '../run/qemu.ts';
 import { parseEnv } from './env.ts';
 import type { Session } from './session.ts';
 import type { SourceOptions } from './source-options.ts';
+import { writeStdout } from './stdout.ts';
 
 export interface RunCommandOptions extends SourceOptions {
-  readonly publish: readonly string[];
+  readonly publish?: readonly string[];
   readonly memory: string;
   readonly cpus: string;
-  readonly env: readonly string[];
+  readonly env?: readonly string[];
   readonly kernel?: string;
   readonly runtime: string;
   readonly accel: 'auto' | 'kvm' | 'tcg';
@@ -33,7 +33,7 @@ export async function runTarget(
     memory: parseMemory(options.memory),
     cpus: parseCpus(options.cpus),
     accelerator: options.accel,
-    forwards: options.publish.map(parsePortForward),
+    forwards: (options.publish ?? []).map(parsePortForward),
     env: parseEnv(options.env),
   };
   if (await isDisk(target)) {
@@ -84,9 +84,7 @@ async function boot(
     onEvent({ event: 'stage', text: `booting ${how} (${machine.accelerator}); Ctrl-C ends it` });
   }
   await runMachine(machine, {
-    onOutput: async (bytes) => {
-      if (!process.stdout.write(bytes)) await once(process.stdout, 'drain');
-    },
+    onOutput: writeStdout,
     signal,
   });
   signal.throwIfAborted();

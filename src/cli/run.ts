@@ -9,7 +9,7 @@ export function addRun(program: Command): void {
     .command('run')
     .summary('boot a disk or an image in QEMU')
     .description(
-      'Boots a disk, or an image straight from its reference, in QEMU. The console is on stdout;\n' +
+      'Boots a disk, or an image straight from its reference, in QEMU. The console is on stdout; ' +
         'the command ends when the guest powers off, or with Ctrl-C.',
     )
     .argument('<file|ref>', 'a disk made by build, or an image reference')
@@ -17,11 +17,10 @@ export function addRun(program: Command): void {
       '-p, --publish <host:guest>',
       'forward a port, [HOSTIP:]HOST:GUEST[/udp] (repeatable)',
       collect,
-      [],
     )
     .option('--memory <size>', 'memory of the guest, such as 512M or 2G', '1G')
     .option('--cpus <count>', 'processors of the guest', '1')
-    .option('--env <NAME=VALUE>', 'set a variable of the guest (repeatable)', collect, [])
+    .option('--env <NAME=VALUE>', 'set a variable of the guest (repeatable)', collect)
     .option('--kernel <name>', 'kernel to use (default: the one of the disk, else the default one)')
     .option('--runtime <from>', '.NET runtime of an image, as for build', 'auto')
     .addOption(

@@ -4,6 +4,7 @@ import { ConvertError } from '../error.ts';
 import type { OnEvent } from '../event.ts';
 import { type GlobalOptions, globalOptionsOf } from './globals.ts';
 import { createProgress } from './progress.ts';
+import { writeStdout } from './stdout.ts';
 
 /** What every command works with. */
 export interface Session {
@@ -13,7 +14,7 @@ export interface Session {
   /** Aborted by Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;
   /** Prints the result on stdout: as JSON with `--json`, else as text. */
-  print(value: unknown, text: string): void;
+  print(value: unknown, text: string): Promise<void>;
 }
 
 /** Runs a command's work; progress is shown while it runs and cleared at its end, good or bad. */
@@ -33,9 +34,9 @@ export async function withSession(
       store: await openStore(globals.store),
       onEvent: progress.onEvent,
       signal: interrupt.signal,
-      print: (value, text) => {
+      print: async (value, text) => {
         progress.clear();
-        process.stdout.write(globals.json ? `${JSON.stringify(value, undefined, 2)}\n` : text);
+        await writeStdout(globals.json ? `${JSON.stringify(value, undefined, 2)}\n` : text);
       },
     });
   } catch (error) {

@@ -1,0 +1,75 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CliResult, runCli } from '../../support/cli.ts';
+import { fakeKernelElf, fakeLoader } from '../osv/fake-kernel.ts';
+
+let folder = '';
+let releases: Server;
+let url = '';
+const assets = new Map<string, Uint8Array>([
+  ['/v0.57.0/osv-loader-hidden.qemu.x86_64', fakeLoader()],
+  ['/v0.57.0/osv-loader-hidden.elf.x86_64.gz', gzipSync(fakeKernelElf())],
+]);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'osv-convert-kernel-'));
+  releases = createServer((request, response) => {
+    const asset = assets.get(request.url ?? '');
+    response.writeHead(asset === undefined ? 404 : 200).end(asset);
+  }).listen(0, '127.0.0.1');
+  await once(releases, 'listening');
+  const address = releases.address();
+  url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : address}`;
+});
+
+afterAll(async () => {
+  releases.close();
+  releases.closeAllConnections();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const kernel = (store: string, ...args: string[]): Promise<CliResult> =>
+  runCli(['kernel', ...args, '--json', '--store', join(folder, store)]);
+
+describe('osv-convert kernel', () => {
+  it('fetch takes a release, and refuses it when its bytes have changed', async () => {
+    const first = await kernel('fetched', 'fetch', '--url', url);
+    expect(first.stderr).toBe('');
+    expect(first.code).toBe(0);
+    expect(JSON.parse(first.stdout)).toMatchObject({ name: 'v0.57.0', symbols: 'hidden' });
+
+    const changed = fakeLoader();
+    changed[changed.length - 1] = 0xaa;
+    assets.set('/v0.57.0/osv-loader-hidden.qemu.x86_64', changed);
+    const second = await kernel('fetched', 'fetch', '--url', url);
+    expect(JSON.parse(second.stderr)).toMatchObject({ code: 'KERNEL_DIGEST_CHANGED', exitCode: 9 });
+    expect(second.code).toBe(9);
+    expect(second.stdout).toBe('');
+    const { kernels } = JSON.parse((await kernel('fetched', 'ls')).stdout);
+    expect(kernels).toEqual([{ ...JSON.parse(first.stdout), default: true }]);
+  });
+
+  it('add, ls and rm show one kernel, then none', async () => {
+    const loader = join(folder, 'loader.img');
+    const elf = join(folder, 'loader-stripped.elf');
+    await Promise.all([writeFile(loader, fakeLoader()), writeFile(elf, fakeKernelElf())]);
+    const added = await kernel('added', 'add', loader, elf, '--name', 'mine');
+    expect(added.code).toBe(0);
+    expect(JSON.parse(added.stdout)).toMatchObject({
+      name: 'mine',
+      loader: { size: fakeLoader().length },
+      elf: { size: fakeKernelElf().length },
+    });
+    expect(JSON.parse((await kernel('added', 'ls')).stdout)).toEqual({
+      kernels: [{ ...JSON.parse(added.stdout), default: true }],
+    });
+    const removed = await kernel('added', 'rm', 'mine');
+    expect(JSON.parse(removed.stdout)).toEqual({ removed: 'mine' });
+    expect(JSON.parse((await kernel('added', 'ls')).stdout)).toEqual({ kernels: [] });
+  });
+});
