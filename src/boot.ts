@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { createValidator } from '../schemas/index.ts';
 import type { Digest, Store } from '../store/index.ts';
 import { ConvertError } from './error.ts';
@@ -35,27 +36,30 @@ export async function planMachine(
 ): Promise<Machine> {
   const { memory, cpus, forwards, env } = options;
   const { format, hasLoader, ...disk } = await inspectDisk(path);
-  const elf = await elfPath(store, options.kernel, disk.elf);
+  // The command line on the disk is not the one asked for once a variable is set.
+  const bootsItself = hasLoader && env.size === 0;
+  const elf = await elfPath(store, options.kernel, disk.elf, bootsItself);
   const commandLine = env.size === 0 ? disk.commandLine : await commandLineWith(path, env);
   const boot = chooseBoot({
     ...(elf !== undefined && { elf }),
     ...(commandLine !== undefined && { commandLine }),
-    // The command line on the disk is the old one.
-    hasLoader: hasLoader && env.size === 0,
+    hasLoader: bootsItself,
   });
   const accelerator = chooseAccelerator(options.accelerator, probeKvm());
-  return { disk: { path, format }, boot, memory, cpus, accelerator, forwards };
+  return { disk: { path: resolve(path), format }, boot, memory, cpus, accelerator, forwards };
 }
 
-/** Path of an ELF in the store: of the kernel named, of the disk's own, or of the default one. */
+/** Path of an ELF in the store: of the kernel named, of the disk's own, or of the default one where nothing else boots. */
 async function elfPath(
   store: Store,
   name: string | undefined,
   own: Digest | undefined,
+  bootsItself: boolean,
 ): Promise<string | undefined> {
   if (name === undefined && own !== undefined && (await store.blobs.size(own)) !== undefined) {
     return await pathOf(store, own);
   }
+  if (name === undefined && bootsItself) return undefined;
   const kernel =
     name === undefined
       ? (await listKernels(store)).find(({ isDefault }) => isDefault)?.kernel

@@ -39,7 +39,7 @@ export async function convert(
   options: ConvertOptions,
 ): Promise<Report> {
   const { onEvent, format, boot } = options;
-  openOutputFile(output).discard();
+  for (const path of [output, `${output}.json`]) openOutputFile(path).discard();
   const kernel = await kernelFor(store, options);
   const image = await pullMissing(store, reference, options);
   const open = openLayers(store);

@@ -37,11 +37,11 @@ export function composeGuest(
   const launch = launchOf(app, runtime?.root);
   const root = composeRoot(tree, { ...app, executable: launch.program });
   const appFolder = folderOf(app.assembly ?? app.executable);
-  const environment = osvEnvironment(app, { icu: hasIcu(root.tree, appFolder), user });
-  const env = new Map([
-    ...Object.entries(launch.env),
-    ...environment.entries.map(({ name, value }) => [name, value] as const),
-  ]);
+  const environment = osvEnvironment(
+    { ...app, env: new Map([...app.env, ...Object.entries(launch.env)]) },
+    { icu: hasIcu(root.tree, appFolder), user },
+  );
+  const env = new Map(environment.entries.map(({ name, value }) => [name, value]));
   const tlsSize = tlsSizeOf(root.tree, contents, launch.program);
   return {
     tree: root.tree,

@@ -45,7 +45,7 @@ export interface DotnetApp {
   /** Version of the app's .NET where the files tell it: `10.0`, `8.0.30`. */
   readonly version?: string;
   readonly aspnet: boolean;
-  /** True when runtimeconfig sets `System.Globalization.Invariant`. */
+  /** True when runtimeconfig sets `System.Globalization.Invariant`, or Native AOT left cultures out. */
   readonly invariantGlobalization: boolean;
   /** For single-file apps: what the host looks for when it extracts. */
   readonly bundle?: {

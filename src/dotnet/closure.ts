@@ -40,10 +40,11 @@ export function closeOverLibraries(
 ): { readonly found: readonly FoundLibrary[]; readonly missing: readonly MissingLibrary[] } {
   const found = new Map<string, FoundLibrary>();
   const missing = new Map<string, MissingLibrary>();
-  // What is required comes first, so that a library both kinds need counts as required.
-  const queue = [...binaries].sort((a, b) => Number(b.required) - Number(a.required));
+  // What is required comes first, with all that it needs, so that a library both kinds need counts as required.
+  const required = binaries.filter((binary) => binary.required);
+  const optional = binaries.filter((binary) => !binary.required);
   const seen = new Set<string>();
-  for (const binary of queue) {
+  for (const binary of oneAfterOther(required, optional)) {
     const elf = binary.files.read(binary.path, readElf);
     if (elf?.kind !== 'elf') {
       continue;
@@ -62,11 +63,18 @@ export function closeOverLibraries(
       if (path === undefined) {
         missing.set(soname, { soname, neededBy: binary.path, required: binary.required });
       } else {
+        const queue = binary.required ? required : optional;
         queue.push({ files: library?.files ?? binary.files, path, required: binary.required });
       }
     }
   }
   return { found: [...found.values()], missing: [...missing.values()] };
+}
+
+/** All of `first`, then all of `second`; both may grow meanwhile. */
+function* oneAfterOther<T>(first: Iterable<T>, second: Iterable<T>): Generator<T> {
+  yield* first;
+  yield* second;
 }
 
 /** OSv follows DT_RUNPATH and replaces `$ORIGIN`, and no other of the loader's variables. */

@@ -17,7 +17,7 @@ type Found = Pick<
   DotnetApp,
   'kind' | 'launcher' | 'executable' | 'hostOptions' | 'args' | 'evidence'
 > &
-  Partial<Pick<DotnetApp, 'assembly' | 'bundle' | 'version' | 'aspnet'>>;
+  Partial<Pick<DotnetApp, 'assembly' | 'bundle' | 'version' | 'aspnet' | 'invariantGlobalization'>>;
 
 /** An app from what was found of it and what its runtimeconfig.json says. */
 export function appOf(
@@ -37,6 +37,7 @@ export function appOf(
     ...(version !== undefined && { version }),
     aspnet: found.aspnet === true || usesAspNet(config),
     invariantGlobalization:
+      found.invariantGlobalization === true ||
       config?.properties.get('System.Globalization.Invariant')?.toLowerCase() === 'true',
   };
 }

@@ -9,7 +9,7 @@ import { entryPointHint } from './command.ts';
 import { appOf, type Image } from './description.ts';
 import { problemOfElf } from './installed.ts';
 import { unsuitable } from './managed.ts';
-import { ilcVersion, nativeAotMarks, readHostMarkers } from './markers.ts';
+import { ilcVersion, looksForIcu, nativeAotMarks, readHostMarkers } from './markers.ts';
 import { describeSingleFile } from './single-file.ts';
 
 /**
@@ -78,6 +78,7 @@ function describeNativeAot(image: Image, path: string, elf: Elf, access: SyncAcc
       executable: path,
       hostOptions: [],
       args: image.command.args,
+      invariantGlobalization: !looksForIcu(access, elf),
       ...(version !== undefined && { version }),
       evidence: [
         `the image starts ${image.command.shown} in ${image.command.workingDirectory}`,

@@ -20,8 +20,8 @@ export interface FoundPath {
   readonly size: number;
   /** Permission bits. */
   readonly mode: number;
-  /** Seconds since 1970. */
-  readonly mtime: number;
+  /** When anything of the file last changed, in ms since 1970; only the host's file system tells. */
+  readonly changed?: number;
 }
 
 export function filesOfTree(tree: Tree, contents: Contents): Files {
@@ -31,13 +31,12 @@ export function filesOfTree(tree: Tree, contents: Contents): Files {
       if (found === undefined) {
         return undefined;
       }
-      const { kind, mode, mtime } = found.node;
+      const { kind, mode } = found.node;
       return {
         path: found.path,
         kind: kind === 'file' || kind === 'directory' ? kind : 'other',
         size: found.node.kind === 'file' ? found.node.content.size : 0,
         mode,
-        mtime,
       };
     },
     list(path) {

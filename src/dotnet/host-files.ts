@@ -20,7 +20,7 @@ export const hostFiles: Files = {
         kind: stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : 'other',
         size: stat.isFile() ? stat.size : 0,
         mode: stat.mode & 0o7777,
-        mtime: Math.floor(stat.mtimeMs / 1000),
+        changed: stat.ctimeMs,
       };
     }),
   list: (path) => unlessMissing(() => readdirSync(path).sort()) ?? [],

@@ -14,9 +14,10 @@ export function objectOf(value: unknown): JsonObject | undefined {
  */
 export function parseHostJson(bytes: Uint8Array): unknown {
   const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  // A string is matched first and kept, so that `//` in a URL is no comment.
+  // A string is matched first and kept, so that `//` in a URL is no comment. What never ends is matched
+  // to the end of the text, or a hostile one would be searched to its end from every `/*` in it.
   return JSON.parse(
-    text.replace(/"(?:[^"\\]|\\.)*"|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, (token) =>
+    text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"?|\/\/[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/g, (token) =>
       token.startsWith('"') ? token : ' ',
     ),
   );

@@ -1,13 +1,12 @@
 import type { DotnetApp } from './app.ts';
 import { wantsExec } from './host-options.ts';
-import { defaultDotnetRoot } from './muxer.ts';
 
 /** What OSv is to run. */
 export interface Launch {
   /** Absolute, without links: OSv has no PATH, and `dotnet` finds its folder by its real path. */
   readonly program: string;
   readonly args: readonly string[];
-  /** Variables the app cannot start without, besides its own. */
+  /** Variables the app cannot start without, in place of its own. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -24,15 +23,20 @@ export function launchOf(app: DotnetApp, runtimeRoot: string | undefined): Launc
     return {
       program: app.executable,
       args: [...hostOptions, ...app.args],
-      env:
-        runtimeRoot === undefined || runtimeRoot === defaultDotnetRoot
-          ? {}
-          : { DOTNET_ROOT: runtimeRoot },
+      env: runtimeRoot === undefined ? {} : rootVariables(app, runtimeRoot),
     };
   }
   return {
     program: runtimeRoot === undefined ? app.executable : `${runtimeRoot}/dotnet`,
     args: [...(wantsExec(hostOptions) ? ['exec'] : []), ...hostOptions, assembly, ...app.args],
     env: {},
+  };
+}
+
+/** The host looks where these lead before all else; the image's own may lead to a runtime that does not fit. */
+function rootVariables({ env }: DotnetApp, runtimeRoot: string): Launch['env'] {
+  return {
+    DOTNET_ROOT: runtimeRoot,
+    ...(env.has('DOTNET_ROOT_X64') && { DOTNET_ROOT_X64: runtimeRoot }),
   };
 }

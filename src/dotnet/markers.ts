@@ -95,3 +95,23 @@ export function ilcVersion(access: SyncAccess, elf: Elf): string | undefined {
   const text = Buffer.from(access.read(section.offset, section.size)).toString('latin1');
   return /\.NET: ilc ([0-9]+\.[0-9]+\.[0-9]+)/.exec(text)?.[1];
 }
+
+const icuName = Buffer.from('libicuuc');
+const searchStep = 1 << 20;
+const searchCap = 512 << 20;
+
+/**
+ * Whether a Native AOT program opens libicu: what is compiled without cultures has not even its name. True
+ * for programs too large to be searched.
+ */
+export function looksForIcu(access: SyncAccess, elf: Elf): boolean {
+  const loaded = elf.segments.filter(({ type }) => type === segmentTypes.load);
+  if (loaded.reduce((sum, { fileSize }) => sum + fileSize, 0) > searchCap) return true;
+  return loaded.some(({ offset, fileSize }) => {
+    for (let at = offset; at < offset + fileSize; at += searchStep) {
+      const length = Math.min(searchStep + icuName.length - 1, offset + fileSize - at);
+      if (Buffer.from(access.read(at, length)).includes(icuName)) return true;
+    }
+    return false;
+  });
+}

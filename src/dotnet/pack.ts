@@ -13,8 +13,9 @@ export interface PackPlan {
   /** Bytes of all files. */
   readonly size: number;
   /**
-   * Changes when any file of the plan changes in name, size or time: the same key means the same
-   * layer, so that one that was packed before can be used again.
+   * Changes when any file of the plan changes or is another one: the same key means the same layer, so
+   * that one that was packed before can be used again. The time a file claims to be of says nothing:
+   * package managers and stores set it.
    */
   readonly key: string;
 }
@@ -69,7 +70,7 @@ export function planPack(
 
 interface SourceFile {
   readonly entry: Extract<PackEntry, { kind: 'file' }>;
-  readonly mtime: number;
+  readonly changed: number | undefined;
 }
 
 function filesOfRuntime({ files, path, root, parts }: ChosenRuntime): readonly SourceFile[] {
@@ -99,11 +100,11 @@ function fileEntry(files: Files, path: string, source: string): SourceFile {
       { hint: 'repair the .NET installation, or give another with --runtime PATH' },
     );
   }
-  const { size, mtime, mode } = found;
+  const { size, changed, mode } = found;
   const executable = (mode & 0o111) !== 0;
   return {
     entry: { kind: 'file', path, source: found.path, size, mode: executable ? 0o755 : 0o644 },
-    mtime,
+    changed,
   };
 }
 
@@ -122,8 +123,8 @@ function byPath(a: PackEntry, b: PackEntry): number {
 }
 
 function keyOf(files: readonly SourceFile[]): string {
-  const lines = files.map(({ entry, mtime }) =>
-    JSON.stringify([entry.path, entry.size, entry.mode, mtime]),
+  const lines = files.map(({ entry: { path, source, size, mode }, changed }) =>
+    JSON.stringify([path, source, size, mode, changed]),
   );
   return createHash('sha256').update(lines.sort().join('\n')).digest('hex');
 }

@@ -29,6 +29,9 @@ export interface FrameworkRequest extends RollForwardChoice {
   readonly version: FrameworkVersion;
 }
 
+/** An app asks for two or three; every one is compared with every other. */
+const frameworkCap = 64;
+
 /** Bytes above which no runtimeconfig.json or deps.json is read. */
 export const hostJsonCap = 16 << 20;
 
@@ -123,6 +126,9 @@ function listOf(
   const value = options.get(name);
   if (value !== undefined && !Array.isArray(value)) {
     invalid(`found ${JSON.stringify(value)} as "${name}", wanted an array`);
+  }
+  if (value !== undefined && value.length > frameworkCap) {
+    invalid(`found ${value.length} entries in "${name}", wanted at most ${frameworkCap}`);
   }
   return value;
 }

@@ -18,14 +18,16 @@ export const kernelSonames: ReadonlySet<string> = new Set([
   'libxenstore.so.3.0',
 ]);
 
-/** Where distributions keep libraries of x64, ours and Red Hat's way. */
+/** Where distributions keep libraries of x64, in the order in which their own loaders look. */
 export const libraryFolders: readonly string[] = [
-  '/usr/lib/x86_64-linux-gnu',
+  '/usr/local/lib/x86_64-linux-gnu',
+  '/usr/local/lib',
   '/lib/x86_64-linux-gnu',
-  '/usr/lib64',
+  '/usr/lib/x86_64-linux-gnu',
   '/lib64',
-  '/usr/lib',
+  '/usr/lib64',
   '/lib',
+  '/usr/lib',
 ];
 
 /** The pairs .NET tries in turn when it first needs cryptography; .NET Core 3 and 5 know only the last. */

@@ -66,11 +66,28 @@ export function fieldsOf(bytes: Uint8Array, { bits, littleEndian }: Encoding): F
   };
 }
 
-/** The text up to the first NUL from `position` in a string table. */
+/** The text up to the first NUL, or the end, from `position` in a string table. */
 export function stringIn(table: Uint8Array, position: number): string {
-  if (position >= table.length) {
-    damaged(`a name at ${position} of a string table of ${table.length} bytes`);
-  }
-  const end = table.indexOf(0, position);
-  return new TextDecoder().decode(table.subarray(position, end === -1 ? table.length : end));
+  return openStrings(table, table.length)(position);
+}
+
+/**
+ * Reads names of a string table, `budget` bytes in all: the many names of a hostile file may each begin
+ * anew at the start of a table that holds no NUL.
+ */
+export function openStrings(table: Uint8Array, budget: number): (position: number) => string {
+  let left = budget;
+  return (position) => {
+    if (position >= table.length) {
+      damaged(`a name at ${position} of a string table of ${table.length} bytes`);
+    }
+    const rest = table.subarray(position, position + left + 1);
+    const end = rest.indexOf(0);
+    const name = end === -1 ? rest : rest.subarray(0, end);
+    if (name.length > left) {
+      damaged(`names of more than ${budget} bytes together`);
+    }
+    left -= name.length;
+    return new TextDecoder().decode(name);
+  };
 }

@@ -8,6 +8,7 @@ import {
   type Encoding,
   type Fields,
   fieldsOf,
+  openStrings,
   stringIn,
 } from './fields.ts';
 
@@ -162,7 +163,8 @@ function readSections(
     damaged(`section names of ${names.size} bytes, at most ${sectionNamesCap} are read`);
   }
   const text = bytesAt(access, names.offset, names.size, 'the section names');
-  return rows.map(({ nameAt, ...section }) => ({ ...section, name: stringIn(text, nameAt) }));
+  const nameOf = openStrings(text, sectionNamesCap);
+  return rows.map(({ nameAt, ...section }) => ({ ...section, name: nameOf(nameAt) }));
 }
 
 function readInterpreter(access: SyncAccess, segment: Segment): string {

@@ -1,7 +1,7 @@
 import type { SyncAccess } from '../tree/contents.ts';
 import { dynamicTags, placeOf, valueOfTag } from './dynamic.ts';
 import { type BrokenElf, type Elf, sectionTypes } from './elf.ts';
-import { brokenOr, bytesAt, damaged, fieldsOf, stringIn } from './fields.ts';
+import { brokenOr, bytesAt, damaged, fieldsOf, openStrings } from './fields.ts';
 
 // OSv built with every symbol exported has about 100 000.
 const symbolCap = 1 << 20;
@@ -37,13 +37,13 @@ function symbolsOf(access: SyncAccess, elf: Elf): readonly DynamicSymbol[] {
   const entrySize = wide ? 24 : 16;
   const place = placeOf(elf.segments, address);
   const bytes = bytesAt(access, place.offset, count * entrySize, 'the dynamic symbols');
-  const strings = stringTable(access, elf);
+  const nameAt = openStrings(stringTable(access, elf), stringsCap);
   const fields = fieldsOf(bytes, elf);
   return Array.from({ length: count - 1 }, (_, index) => {
     const start = (index + 1) * entrySize;
     const info = bytes[start + (wide ? 4 : 12)] ?? 0;
     return {
-      name: stringIn(strings, fields.u32(start)),
+      name: nameAt(fields.u32(start)),
       defined: fields.u16(start + (wide ? 6 : 14)) !== 0,
       binding: bindings[info >> 4] ?? 'other',
       type: info & 15,

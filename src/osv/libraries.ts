@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { kernelSonames, libraryFolders } from '../dotnet/sonames.ts';
 import { lookup } from '../tree/lookup.ts';
 import { symlink } from '../tree/nodes.ts';
 import type { DirectoryNode, Tree } from '../tree/tree.ts';
@@ -6,34 +7,6 @@ import { put, type RootEdit, remove } from './root-edit.ts';
 
 /** The one folder, beside `/`, in which OSv's loader looks for libraries (core/elf.cc, `program`). */
 const searched = '/usr/lib';
-
-/** Where distributions keep libraries, in the order in which their own loaders look. */
-const libraryFolders = [
-  '/usr/local/lib/x86_64-linux-gnu',
-  '/usr/local/lib',
-  '/lib/x86_64-linux-gnu',
-  '/usr/lib/x86_64-linux-gnu',
-  '/lib64',
-  '/usr/lib64',
-  '/lib',
-];
-
-/** Names that OSv answers itself, whatever the disk has (core/elf.cc, `supplied_modules`). */
-const supplied = new Set([
-  'ld-linux-x86-64.so.2',
-  'ld-musl-x86_64.so.1',
-  'libaio.so.1',
-  'libc.musl-x86_64.so.1',
-  'libc.so.6',
-  'libcrypt.so.1',
-  'libdl.so.2',
-  'libm.so.6',
-  'libpthread.so.0',
-  'libresolv.so.2',
-  'librt.so.1',
-  'libutil.so',
-  'libxenstore.so.3.0',
-]);
 
 /** The files to which distributions link those names: `libc-2.31.so`, `libcrypt.so.1.1.0`. */
 const suppliedFile =
@@ -47,8 +20,8 @@ interface LibraryFolder {
 
 /** Leaves out what OSv has itself: it would never be read. */
 export function removeSuppliedLibraries(tree: Tree): readonly RootEdit[] {
-  const folders = foldersOf(tree, [searched, ...libraryFolders]);
-  const isSupplied = (name: string): boolean => supplied.has(name) || suppliedFile.test(name);
+  const folders = foldersOf(tree, libraryFolders);
+  const isSupplied = (name: string): boolean => kernelSonames.has(name) || suppliedFile.test(name);
   return folders.flatMap(({ path: folder, node }) =>
     [...node.entries].flatMap(([name, entry]) => {
       const path = posix.join(folder, name);

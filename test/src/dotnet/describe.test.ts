@@ -129,7 +129,15 @@ describe('describeApp', () => {
       args: ['a'],
       env: { DOTNET_ROOT: '/usr/lib/dotnet' },
     });
-    expect(launchOf(app, '/usr/share/dotnet').env).toEqual({});
+  });
+
+  test("lets no DOTNET_ROOT of the image's lead a single file away from the runtime it was built with", () => {
+    const Env = ['DOTNET_ROOT=/opt/old', 'DOTNET_ROOT_X64=/opt/older'];
+    const app = describeImage(published('console-singlefile'), { Cmd: ['/app/console'], Env });
+    expect(launchOf(app, '/usr/share/dotnet').env).toEqual({
+      DOTNET_ROOT: '/usr/share/dotnet',
+      DOTNET_ROOT_X64: '/usr/share/dotnet',
+    });
   });
 
   test('reads a real Native AOT program through a link and PATH', () => {
@@ -144,6 +152,22 @@ describe('describeApp', () => {
       frameworks: [],
     });
     expect(launchOf(app, undefined)).toEqual({ program: '/app/hello-aot', args: ['x'], env: {} });
+  });
+
+  test('tells by its code whether a Native AOT program looks for libicu', () => {
+    const sections = ['__managedcode', '.dotnet_eh_table'];
+    const data = Buffer.alloc(2 << 20);
+    data.write('libicuuc.so', (1 << 20) - 5);
+    const describe = (binary: Uint8Array) =>
+      describeImage({ '/app/x': binary }, { Cmd: ['/app/x'] }).invariantGlobalization;
+    // Somewhere among these the name lies across the seam of two reads.
+    for (let shift = 0; shift < 2048; shift += 8) {
+      expect(describe(buildElf({ sections, data: data.subarray(shift) }))).toBe(false);
+    }
+    expect(describe(buildElf({ sections, data: new Uint8Array(99) }))).toBe(true);
+    expect(describeImage(published('hello-aot'), { Cmd: ['/app/hello-aot'] })).toMatchObject({
+      invariantGlobalization: true,
+    });
   });
 
   test('knows an app by `dotnet` even where the image has none', () => {

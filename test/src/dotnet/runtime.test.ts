@@ -296,6 +296,25 @@ describe('planLibraries', () => {
     expect(warnings).toEqual([]);
   });
 
+  test('finds what the image itself has in /usr/local/lib, which wins as for its own loader', () => {
+    const own = {
+      ...image,
+      ...libraries('libgcc_s.so.1', 'libssl.so.3', 'libcrypto.so.3'),
+      '/usr/local/lib/libstdc++.so.6': buildElf(),
+    };
+    expect(plan(own, libraries('libstdc++.so.6'))).toEqual({ added: [], warnings: [] });
+  });
+
+  test('fails for what a required library lacks though an optional one lacks it too', () => {
+    const own = {
+      ...image,
+      '/app/libextra.so': buildElf({ needed: ['libnowhere.so.1'] }),
+      ...libraries('libgcc_s.so.1', 'libssl.so.3', 'libcrypto.so.3'),
+      '/usr/lib/x86_64-linux-gnu/libstdc++.so.6': buildElf({ needed: ['libnowhere.so.1'] }),
+    };
+    expect(failureOf(() => plan(own, {}))).toMatchObject({ code: 'LIBRARY_NOT_FOUND' });
+  });
+
   test('passes over libraries for another machine or C library', () => {
     const host = {
       ...libraries('libgcc_s.so.1'),
@@ -382,6 +401,21 @@ async function listTar(tar: AsyncIterable<Uint8Array>) {
 
 describe('planPack and packTar', () => {
   const chosenAt = (path: string): ChosenRuntime | undefined => choose(asks('8.0.0'), {}, { path });
+
+  test('change the key when a file changes that keeps its name, size and time', () => {
+    const folder = writeFiles('pack-again', runtime({ core: ['8.0.9'] }, { root: '' }));
+    const before = planPack(chosenAt(folder), []);
+    const file = join(folder, 'shared/Microsoft.NETCore.App/8.0.9/System.Private.CoreLib.dll');
+    writeFileSync(file, 'ZM');
+    utimesSync(file, 1e9, 1e9);
+    expect(planPack(chosenAt(folder), [])?.key).not.toBe(before?.key);
+  });
+
+  test('give two folders keys of their own, whose files may differ under the same name, size and time', () => {
+    const files = runtime({ core: ['8.0.9'] }, { root: '' });
+    const [first, second] = [writeFiles('pack-c', files), writeFiles('pack-d', files)];
+    expect(planPack(chosenAt(first), [])?.key).not.toBe(planPack(chosenAt(second), [])?.key);
+  });
 
   test('pack the same files of two hosts into the same bytes, sorted, root-owned and of no time', async () => {
     const files = {
@@ -520,6 +554,33 @@ describe.skipIf(real === undefined)(`the .NET of this machine${reason}`, () => {
     expect(listed.entries).toHaveLength(plan.entries.length);
     expect(listed.size).toBeGreaterThan(plan.size);
     expect(plan.size).toBeGreaterThan(50e6);
+  });
+});
+
+describe('hostile runtimeconfig', () => {
+  const refused = (text: string) =>
+    failureOf(() =>
+      describeImage(
+        { '/app/app.dll': 'MZ', '/app/app.runtimeconfig.json': text },
+        { Cmd: ['dotnet', '/app/app.dll'] },
+      ),
+    );
+
+  test.each([
+    ['comments', '/*'],
+    ['texts', '"\\'],
+  ])('is refused at once though millions of %s begin in it and none ends', (_, start) => {
+    expect(refused(`{${start.repeat(2 << 20)}`)).toMatchObject({ code: 'RUNTIMECONFIG_INVALID' });
+  });
+
+  test('is refused at once though it asks for a quarter of a million frameworks', () => {
+    const frameworks = Array.from({ length: 250_000 }, (_, at) => ({
+      name: `F${at}`,
+      version: '1.0.0',
+    }));
+    const { code, message } = refused(runtimeconfig({ frameworks }));
+    expect(code).toBe('RUNTIMECONFIG_INVALID');
+    expect(message.length).toBeLessThan(1000);
   });
 });
 

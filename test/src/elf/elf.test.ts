@@ -192,6 +192,32 @@ describe('readNotes', () => {
 });
 
 describe('hostile files', () => {
+  test('cannot name each symbol by most of the string table', () => {
+    const named = ['x'.repeat(4 << 20), ...Array.from({ length: 3000 }, () => 'y')];
+    const bytes = Buffer.from(
+      buildElf({ symbols: named.map((name) => ({ name, defined: true })) }),
+    );
+    const table = elfOf(bytes).dynamic.find(({ tag }) => tag === 6)?.value ?? 0;
+    for (let at = 1; at <= named.length; at += 1) {
+      bytes.writeUInt32LE(bytes.readUInt32LE(table + 24), table + at * 24);
+    }
+    expect(readSymbols(accessOf(bytes), elfOf(bytes))).toMatchObject({
+      kind: 'broken',
+      reason: expect.stringContaining('names of more than'),
+    });
+  });
+
+  test('cannot name each section by most of the table of names', () => {
+    const sections = ['x'.repeat(500_000), ...Array.from({ length: 3000 }, () => 'y')];
+    const bytes = Buffer.from(buildElf({ sections }));
+    expect(elfOf(bytes).sections).toHaveLength(sections.length + 2);
+    const table = Number(bytes.readBigUInt64LE(40));
+    for (let at = 1; at <= sections.length; at += 1) {
+      bytes.writeUInt32LE(bytes.readUInt32LE(table + 64), table + at * 64);
+    }
+    expect(elfOf(bytes).sections).toEqual([]);
+  });
+
   test('never make a reader throw or read out of range', () => {
     const start = fixture('console/publish/console');
     const flips = fc.array(fc.record({ at: fc.nat(sample.length - 1), to: fc.nat(255) }), {
