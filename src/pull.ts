@@ -156,9 +156,10 @@ async function fetchLayers(transfer: Transfer, layers: readonly LayerPair[]): Pr
   }
 }
 
-/** An image may name one layer twice; two writers of it would do the work twice. */
+/** An image may name one layer twice, and one layer by two blobs; every blob is fetched, once. */
 function distinct(layers: readonly LayerPair[]): LayerPair[] {
-  return [...new Map(layers.map((layer) => [layer.diffID, layer])).values()];
+  const key = ({ descriptor, diffID }: LayerPair): string => `${descriptor.digest} ${diffID}`;
+  return [...new Map(layers.map((layer) => [key(layer), layer])).values()];
 }
 
 async function fetchLayer(transfer: Transfer, { descriptor, diffID }: LayerPair): Promise<void> {

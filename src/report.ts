@@ -31,6 +31,8 @@ export interface Report {
     readonly aspnet: boolean;
   };
   readonly runtime: RuntimeReport | null;
+  /** Layers added to the image's own: host files that were packed, or those of `--runtime REF`. */
+  readonly added: readonly DiffID[];
   readonly kernel: KernelReport | null;
   readonly disk: {
     readonly format: 'raw' | 'qcow2';
@@ -56,8 +58,6 @@ export interface Report {
 
 export interface RuntimeReport {
   readonly from: 'image' | 'host' | 'folder' | 'reference';
-  /** What was added to the image's own layers. */
-  readonly layers: readonly DiffID[];
   readonly frameworks: readonly { readonly name: string; readonly version: string }[];
 }
 
@@ -107,6 +107,7 @@ export function createReport(parts: ReportParts): Report {
       aspnet: app.aspnet,
     },
     runtime: runtimeReport(parts.runnable),
+    added: parts.runnable.added,
     kernel: kernelReport(parts.kernel),
     disk: { format, boot: disk.boot, size: disk.size, partition: disk.partition },
     rofs: { ...countNodes(guest.tree), bytes: rofs.size },
@@ -119,10 +120,8 @@ export function createReport(parts: ReportParts): Report {
   };
 }
 
-function runtimeReport({ runtime, added }: RunnableTree): RuntimeReport | null {
-  return runtime === undefined
-    ? null
-    : { from: runtime.from, layers: added, frameworks: runtime.frameworks };
+function runtimeReport({ runtime }: RunnableTree): RuntimeReport | null {
+  return runtime === undefined ? null : { from: runtime.from, frameworks: runtime.frameworks };
 }
 
 function kernelReport(kernel: Kernel | undefined): KernelReport | null {

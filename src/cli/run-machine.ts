@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { planMachine } from '../boot.ts';
 import { convert } from '../convert.ts';
 import { ConvertError } from '../error.ts';
+import { findKernel } from '../osv/kernels.ts';
 import { parseCpus, parseMemory } from '../run/machine.ts';
 import { parsePortForward } from '../run/port-forward.ts';
 import { runMachine } from '../run/qemu.ts';
@@ -44,13 +45,14 @@ export async function runTarget(
   try {
     const disk = join(folder, 'disk.raw');
     const { store, onEvent, signal } = session;
-    const { kernel, env } = machine;
+    const { name, loader } = await findKernel(store, machine.kernel);
     await convert(store, target, disk, {
       ...options,
-      ...(kernel !== undefined && { kernel }),
+      kernel: name,
       format: 'raw',
-      boot: 'direct',
-      env,
+      // With a loader on it the disk boots also where its command line is too long to be handed over.
+      boot: loader === undefined ? 'direct' : 'bios',
+      env: machine.env,
       hostEnv: process.env,
       onEvent,
       signal,

@@ -5,6 +5,7 @@ import {
   ftruncateSync,
   lstatSync,
   openSync,
+  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -98,13 +99,24 @@ async function syncFolder(folder: string): Promise<void> {
 }
 
 function targetOf(path: string): string {
+  if (path === '') throw unusable('an output without a name', 'nothing');
   const target = join(realpathSync(dirname(resolve(path))), basename(resolve(path)));
   const existing = lstatSync(target, { throwIfNoEntry: false });
-  if (existing?.isSymbolicLink()) return targetOf(realpathSync(target));
+  if (existing?.isSymbolicLink()) return targetOf(followed(target));
   if (existing && !existing.isFile()) {
     throw unusable(path, existing.isDirectory() ? 'a folder' : 'a device, pipe or socket');
   }
   return target;
+}
+
+/** Where a link leads, be it to nothing yet. */
+function followed(link: string): string {
+  try {
+    return realpathSync(link);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    return resolve(dirname(link), readlinkSync(link));
+  }
 }
 
 /** The name is new to the folder: of another run, this process's id; of another call, the number. */

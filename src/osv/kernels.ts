@@ -105,7 +105,7 @@ async function notFound(store: Store, action: string, name?: string): Promise<Co
   const hint =
     names.length === 0
       ? 'osv-convert kernel add loader.img loader-stripped.elf (or: osv-convert kernel fetch)'
-      : `one of: ${names.map((known) => `--kernel ${known}`).join(', ')}`;
+      : `osv-convert kernel ls shows them; name one of: ${names.join(', ')}`;
   return new ConvertError(
     'KERNEL_NOT_FOUND',
     `${action} a kernel: found ${found}, wanted ${wanted}`,

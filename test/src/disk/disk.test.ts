@@ -272,6 +272,20 @@ describe('writeDisk', () => {
     expect(seen.at(-1)).toBe(plan.size);
   });
 
+  test('makes the file a dangling link leads to, and refuses one that leads to itself', async () => {
+    mkdirSync(join(folder, 'links'));
+    symlinkSync('new.img', join(folder, 'links/dangling'));
+    symlinkSync('loop', join(folder, 'links/loop'));
+    await writeDisk(biosDisk(), join(folder, 'links/dangling'), { format: 'raw', contents });
+    expect(readdirSync(join(folder, 'links'))).toEqual(['dangling', 'loop', 'new.img']);
+    await expect(
+      writeDisk(biosDisk(), join(folder, 'links/loop'), { format: 'raw', contents }),
+    ).rejects.toMatchObject({ code: 'OUTPUT_UNUSABLE' });
+    await expect(writeDisk(biosDisk(), '', { format: 'raw', contents })).rejects.toMatchObject({
+      code: 'OUTPUT_UNUSABLE',
+    });
+  });
+
   test('replaces a file, through a link too, and leaves no other name', async () => {
     const file = join(folder, 'out/disk.img');
     writeFileSync(file, 'old');
