@@ -4,8 +4,12 @@ import { open, stat } from 'node:fs/promises';
 import { type Digest, digestOf } from './digest.ts';
 import { withDraft, writeFileWhole } from './draft.ts';
 import { StoreError } from './error.ts';
+import { createFlights } from './flights.ts';
 import { ifPresent, storing } from './io-error.ts';
 import type { Layout } from './layout.ts';
+import { digestMismatch, sizeMismatch } from './mismatch.ts';
+import { once } from './once.ts';
+import { completePartial } from './partial.ts';
 import type { Blobs, StoreEvent } from './store.ts';
 
 const chunkSize = 2 ** 20;
@@ -16,7 +20,9 @@ export function createBlobs(
   prepare: () => Promise<void>,
   onEvent: (event: StoreEvent) => void,
 ): Blobs {
-  const size = async (digest: Digest) => {
+  const flights = createFlights<{ readonly received: number; readonly size: number }>();
+
+  const sizeOf = async (digest: Digest) => {
     const path = layout.blob(digest);
     return (await ifPresent(path, () => stat(path)))?.size;
   };
@@ -69,7 +75,7 @@ export function createBlobs(
   };
 
   return {
-    size,
+    size: sizeOf,
     open: openBlob,
     stream,
     async write(expected, bytes, { signal } = {}) {
@@ -95,9 +101,47 @@ export function createBlobs(
       });
       onEvent({ event: 'blob-written', digest: expected.digest, size: expected.size });
     },
+    async fetch(expected, open, options = {}) {
+      const { digest, size } = expected;
+      const isDone = async () => (await sizeOf(digest)) === size;
+      if (await isDone()) {
+        options.signal?.throwIfAborted();
+        return;
+      }
+      await prepare();
+      await flights.join(
+        `${digest} ${size}`,
+        async (signal, tell) => {
+          const target = layout.blob(digest);
+          const path = layout.partial(digest);
+          let told: number | undefined;
+          const tellReceived = (received: number) => {
+            if (received !== told) tell({ received, size });
+            told = received;
+          };
+          await once(
+            async () => {
+              await completePartial({ expected, path, target, open, signal, tell: tellReceived });
+              onEvent({ event: 'blob-written', digest, size });
+            },
+            {
+              lease: layout.lease('blob', digest),
+              isDone,
+              signal,
+              onWait: async () => {
+                const partial = await ifPresent(path, () => stat(path));
+                if (partial !== undefined) tellReceived(partial.size);
+              },
+            },
+          );
+          tellReceived(size);
+        },
+        options,
+      );
+    },
     async put(bytes) {
       const digest = digestOf(bytes);
-      if ((await size(digest)) !== bytes.length) {
+      if ((await sizeOf(digest)) !== bytes.length) {
         await prepare();
         await writeFileWhole(layout.ingest, layout.blob(digest), bytes);
         onEvent({ event: 'blob-written', digest, size: bytes.length });
@@ -105,7 +149,7 @@ export function createBlobs(
       return digest;
     },
     async read(digest, cap) {
-      const found = await size(digest);
+      const found = await sizeOf(digest);
       if (found !== undefined && found > cap) {
         throw sizeMismatch(digest, `${found}`, cap, 'at most ');
       }
@@ -129,19 +173,5 @@ export function blobMissing(digest: Digest): StoreError {
 }
 
 function requireDigest(wanted: Digest, found: string, where: string): void {
-  if (found !== wanted) {
-    throw new StoreError(
-      'DIGEST_MISMATCH',
-      `verifying ${where}: found ${found}, wanted ${wanted}`,
-      { hint: 'remove the blob if it is in the store, and pull the image again' },
-    );
-  }
-}
-
-function sizeMismatch(digest: Digest, found: string, wanted: number, bound = ''): StoreError {
-  return new StoreError(
-    'SIZE_MISMATCH',
-    `taking the blob ${digest}: found ${found} bytes, wanted ${bound}${wanted}`,
-    { hint: 'pull the image again' },
-  );
+  if (found !== wanted) throw digestMismatch(wanted, found, where);
 }

@@ -3,6 +3,7 @@ import { writeSync } from 'node:fs';
 import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { storeErrorOf, storing, systemCodeOf } from './io-error.ts';
+import { myself, type Owner } from './owner.ts';
 
 /**
  * A file that becomes visible whole, or not at all: written under a name of its own, flushed to
@@ -22,24 +23,41 @@ export interface Draft {
  * `use` returned, threw or was aborted.
  */
 export async function withDraft<T>(folder: string, use: (draft: Draft) => Promise<T>): Promise<T> {
-  const path = join(folder, `${process.pid}-${randomUUID()}`);
+  const path = join(folder, draftNameOf(await myself()));
   const handle = await storing(path, () => open(path, 'wx', 0o644));
   try {
     return await use({
       path,
-      write: (bytes) => writeAll(handle, bytes, path),
-      commit: (target) =>
-        storing(target, async () => {
-          await handle.sync();
-          await makeFolder(dirname(target));
-          await rename(path, target);
-          await flushFolder(dirname(target));
-        }),
+      write: (bytes) => {
+        writeAt(handle, bytes, null, path);
+      },
+      commit: (target) => commitFile(handle, path, target),
     });
   } finally {
     await handle.close();
     await rm(path, { force: true });
   }
+}
+
+/** A name no other draft has; it tells whose the draft is, so that those of the dead can go. */
+function draftNameOf({ pid, start, realm }: Owner): string {
+  return [pid, start, realm, randomUUID()].join('_');
+}
+
+/** The process that writes the draft of this name; undefined when it is no draft's. */
+export function draftOwnerOf(name: string): Owner | undefined {
+  const [, pid, start = '', realm = ''] = /^(\d+)_(\d+)_([0-9a-f]{16})_/.exec(name) ?? [];
+  return pid === undefined ? undefined : { pid: Number(pid), start, realm };
+}
+
+/** Puts the open file `path` in place of `target`, durably. */
+export function commitFile(handle: FileHandle, path: string, target: string): Promise<void> {
+  return storing(target, async () => {
+    await handle.sync();
+    await makeFolder(dirname(target));
+    await rename(path, target);
+    await flushFolder(dirname(target));
+  });
 }
 
 /** A draft of bytes held in memory, committed. */
@@ -105,11 +123,19 @@ async function flushFolder(path: string): Promise<void> {
   }
 }
 
-/** Synchronous: into the page cache it costs a fraction of what a promise does. */
-function writeAll(handle: FileHandle, bytes: Uint8Array, path: string): void {
+/**
+ * Synchronous: into the page cache it costs a fraction of what a promise does. `position` null
+ * appends.
+ */
+export function writeAt(
+  { fd }: FileHandle,
+  bytes: Uint8Array,
+  position: number | null,
+  path: string,
+): void {
   try {
     for (let at = 0; at < bytes.length; ) {
-      at += writeSync(handle.fd, bytes, at);
+      at += writeSync(fd, bytes, at, bytes.length - at, position === null ? null : position + at);
     }
   } catch (error) {
     throw storeErrorOf(error, path);

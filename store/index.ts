@@ -17,6 +17,7 @@ export type {
 } from './entry.ts';
 export type { StoreErrorCode } from './error.ts';
 export { StoreError } from './error.ts';
+export { compressionOf, inflate } from './inflate/inflate.ts';
 export type { Limits } from './limits.ts';
 export { defaultLimits } from './limits.ts';
 export { compareNames, decodeName, encodeName } from './name.ts';
@@ -24,6 +25,7 @@ export { openStore } from './open.ts';
 export type {
   Blobs,
   CallOptions,
+  FetchOptions,
   Layer,
   Layers,
   OpenStoreOptions,
@@ -33,5 +35,6 @@ export type {
   Store,
   StoreEvent,
 } from './store.ts';
+export { scanTar } from './tar/scan.ts';
 export type { TarEntry } from './tar/writer.ts';
 export { tarEnd, tarHeader, tarPadding } from './tar/writer.ts';

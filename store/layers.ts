@@ -6,12 +6,14 @@ import type { DiffID, Digest } from './digest.ts';
 import { type Draft, linkFile, withDraft } from './draft.ts';
 import type { LayerIndex } from './entry.ts';
 import { StoreError } from './error.ts';
+import { createFlights } from './flights.ts';
 import { inflate } from './inflate/inflate.ts';
 import { takeTar } from './ingest.ts';
 import { ifPresent, storing, systemCodeOf } from './io-error.ts';
 import { formatLayerIndex, readLayerIndex } from './layer-index.ts';
 import type { Layout } from './layout.ts';
 import type { Limits } from './limits.ts';
+import { once } from './once.ts';
 import type { Blobs, Layers, StoreEvent } from './store.ts';
 
 export interface LayersParts {
@@ -24,6 +26,8 @@ export interface LayersParts {
 }
 
 export function createLayers({ layout, blobs, limits, prepare, onEvent }: LayersParts): Layers {
+  const flights = createFlights<never>();
+
   const has = async (diffID: DiffID) => {
     const { index } = layout.layer(diffID);
     return (await ifPresent(index, () => stat(index))) !== undefined;
@@ -71,26 +75,39 @@ export function createLayers({ layout, blobs, limits, prepare, onEvent }: Layers
     }
   };
 
+  const unpack = (blob: Digest, diffID: DiffID, signal: AbortSignal) =>
+    withDraft(layout.ingest, async (draft) => {
+      const tar = inflate(blobWithProgress(blob, signal), limits);
+      const index = await blaming(blob, takeTar(tar, draft, limits, signal));
+      if (index.diffID !== diffID) {
+        throw new StoreError(
+          'DIGEST_MISMATCH',
+          `taking in the layer ${blob}: found the uncompressed digest ${index.diffID}, wanted ${diffID}`,
+          { hint: 'the image config does not belong to these layers; rebuild the image' },
+        );
+      }
+      await commit(draft, index, async () => {});
+    });
+
   return {
     has,
     async ingest(blob, diffID, { signal } = {}) {
       signal?.throwIfAborted();
-      if (await has(diffID)) {
+      const isDone = () => has(diffID);
+      if (await isDone()) {
         return;
       }
       await prepare();
-      await withDraft(layout.ingest, async (draft) => {
-        const tar = inflate(blobWithProgress(blob, signal), limits);
-        const index = await blaming(blob, takeTar(tar, draft, limits, signal));
-        if (index.diffID !== diffID) {
-          throw new StoreError(
-            'DIGEST_MISMATCH',
-            `taking in the layer ${blob}: found the uncompressed digest ${index.diffID}, wanted ${diffID}`,
-            { hint: 'the image config does not belong to these layers; rebuild the image' },
-          );
-        }
-        await commit(draft, index, async () => {});
-      });
+      await flights.join(
+        `${blob} ${diffID}`,
+        (signal) =>
+          once(() => unpack(blob, diffID, signal), {
+            lease: layout.lease('layer', diffID),
+            isDone,
+            signal,
+          }),
+        { signal },
+      );
     },
     async write(tar, { signal } = {}) {
       signal?.throwIfAborted();

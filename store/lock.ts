@@ -1,47 +1,46 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, readFile, readlink, symlink, unlink } from 'node:fs/promises';
+import { lstat, lutimes, readdir, readlink, symlink, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StoreError } from './error.ts';
 import { systemCodeOf } from './io-error.ts';
+import { isAlive, myself, type Owner } from './owner.ts';
 
 /*
- * A lock is a symbolic link whose target names its owner: made in one step with its content, and
- * only by one process, on every file system. A dead owner's lock is not removed, for between
+ * A lock is a symbolic link whose target names its holder: made in one step with its content, and
+ * only by one process, on every file system. A dead holder's lock is not removed, for between
  * looking at it and removing it another process may have done so and taken the lock. Instead the
- * lock has a line of succession: who finds owner T dead makes `LOCK.T`, which again only one can,
- * and then looks whether the line from `LOCK` on still leads there. The owner at its end removes
+ * lock has a line of succession: who finds holder T dead makes `LOCK.T`, which again only one can,
+ * and then looks whether the line from `LOCK` on still leads there. The holder at its end removes
  * the line from the front. Tokens are never used twice, so that a late heir finds himself cut off.
  */
 
-interface Owner {
-  readonly pid: number;
-  /** When the process started, in clock ticks since boot: tells reused process ids apart. */
-  readonly start: string;
-  /** Boot and process-id namespace, within which a pid means something. */
-  readonly realm: string;
+interface Holder extends Owner {
   readonly token: string;
 }
 
-interface LockOptions {
-  /** Milliseconds to wait for an owner who lives. */
-  readonly patience?: number;
-  /** Milliseconds after which an owner of another boot or container is taken for dead. */
-  readonly grace?: number;
+export interface Lock {
+  release(): Promise<void>;
 }
 
 /**
- * Runs `use` while no other process does so under the same lock file.
- * @throws StoreError `STORE_UNUSABLE` when an owner who lives does not let go.
+ * Milliseconds without a sign of life after which a holder of another boot or container, who cannot
+ * be looked up, is taken for dead. A holder gives four signs in that time.
+ */
+const usualGrace = 10_000;
+
+/**
+ * Runs `use` while no other process does so under the same lock file. For short work.
+ * @throws StoreError `STORE_UNUSABLE` when a holder who lives does not let go in `patience` ms.
  */
 export async function withLock<T>(
   path: string,
   use: () => Promise<T>,
-  { patience = 30_000, grace = 10_000 }: LockOptions = {},
+  { patience = 30_000, grace = usualGrace } = {},
 ): Promise<T> {
-  const me = await myself();
   const deadline = Date.now() + patience;
-  let line = await acquire(path, me, grace);
-  while (line === undefined) {
+  let lock = await tryLock(path, grace);
+  while (lock === undefined) {
     if (Date.now() > deadline) {
       throw new StoreError(
         'STORE_UNUSABLE',
@@ -50,19 +49,58 @@ export async function withLock<T>(
       );
     }
     await delay(5 + Math.random() * 20);
-    line = await acquire(path, me, grace);
+    lock = await tryLock(path, grace);
   }
   try {
     return await use();
   } finally {
-    for (const link of line) {
-      await unlink(link);
+    await lock.release();
+  }
+}
+
+/** The lock, or undefined when someone who lives holds it. */
+export async function tryLock(path: string, grace = usualGrace): Promise<Lock | undefined> {
+  const me: Holder = { ...(await myself()), token: randomUUID() };
+  const line = await acquire(path, me, grace);
+  if (line === undefined) return undefined;
+  const own = line.at(-1) ?? path;
+  const pulse = setInterval(() => {
+    const now = new Date();
+    // Who cannot give a sign of life is at worst taken for dead, which must not end the work.
+    lutimes(own, now, now).catch(() => undefined);
+  }, grace / 4);
+  pulse.unref();
+  return {
+    async release() {
+      clearInterval(pulse);
+      for (const link of line) {
+        await orUndefined(unlink(link));
+      }
+    },
+  };
+}
+
+/** Removes from `folder` the locks of holders who died and have no heirs. */
+export async function sweepLocks(folder: string, grace = usualGrace): Promise<void> {
+  const names = (await orUndefined(readdir(folder))) ?? [];
+  // The front of a line comes before the rest of it.
+  for (const name of names.sort()) {
+    const path = join(folder, name);
+    const front = join(folder, name.replace(/\.lock\..*/, '.lock'));
+    if (front === path) {
+      await (await tryLock(path, grace))?.release();
+    } else if ((await ownerOf(front)) === undefined) {
+      // Nothing leads here any more: its holder died while letting go.
+      const holder = await ownerOf(path);
+      if (holder !== undefined && !(await lives(holder, path, grace))) {
+        await orUndefined(unlink(path));
+      }
     }
   }
 }
 
 /** The line of locks that ends in ours, or undefined when someone who lives holds it. */
-async function acquire(path: string, me: Owner, grace: number): Promise<string[] | undefined> {
+async function acquire(path: string, me: Holder, grace: number): Promise<string[] | undefined> {
   const line: string[] = [];
   let end = path;
   for (let owner = await ownerOf(end); owner !== undefined; owner = await ownerOf(end)) {
@@ -78,11 +116,11 @@ async function acquire(path: string, me: Owner, grace: number): Promise<string[]
   if (line.length === 0 || (await leadsTo(path, me))) {
     return [...line, end];
   }
-  await unlink(end);
+  await orUndefined(unlink(end));
   return undefined;
 }
 
-async function leadsTo(path: string, me: Owner): Promise<boolean> {
+async function leadsTo(path: string, me: Holder): Promise<boolean> {
   let owner = await ownerOf(path);
   while (owner !== undefined && owner.token !== me.token) {
     owner = await ownerOf(`${path}.${owner.token}`);
@@ -90,7 +128,7 @@ async function leadsTo(path: string, me: Owner): Promise<boolean> {
   return owner !== undefined;
 }
 
-async function claim(path: string, { pid, start, realm, token }: Owner): Promise<boolean> {
+async function claim(path: string, { pid, start, realm, token }: Holder): Promise<boolean> {
   try {
     await symlink([pid, start, realm, token].join(' '), path);
     return true;
@@ -102,7 +140,7 @@ async function claim(path: string, { pid, start, realm, token }: Owner): Promise
   }
 }
 
-async function ownerOf(path: string): Promise<Owner | undefined> {
+async function ownerOf(path: string): Promise<Holder | undefined> {
   const text = await orUndefined(readlink(path));
   if (text === undefined) {
     return undefined;
@@ -111,32 +149,11 @@ async function ownerOf(path: string): Promise<Owner | undefined> {
   return { pid: Number(pid), start, realm, token };
 }
 
-async function lives(owner: Owner, path: string, grace: number): Promise<boolean> {
-  if (owner.realm === (await realm())) {
-    return (await startOf(owner.pid)) === owner.start;
-  }
-  const made = await orUndefined(lstat(path));
-  return made === undefined || Date.now() - made.mtimeMs < grace;
-}
-
-async function myself(): Promise<Owner> {
-  const start = (await startOf(process.pid)) ?? '0';
-  return { pid: process.pid, start, realm: await realm(), token: randomUUID() };
-}
-
-async function realm(): Promise<string> {
-  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-  return `${boot.trim()},${await readlink('/proc/self/ns/pid')}`;
-}
-
-/**
- * Fields 22 and 3 of `/proc/PID/stat` (proc_pid_stat(5)), which follow a name that may hold blanks.
- * A process that ended and was not yet waited for counts as gone.
- */
-async function startOf(pid: number): Promise<string | undefined> {
-  const stat = await orUndefined(readFile(`/proc/${pid}/stat`, 'utf8'));
-  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields?.[0] === 'Z' ? undefined : fields?.[19];
+async function lives(holder: Holder, path: string, grace: number): Promise<boolean> {
+  const alive = await isAlive(holder);
+  if (alive !== undefined) return alive;
+  const link = await orUndefined(lstat(path));
+  return link === undefined || Date.now() - link.mtimeMs < grace;
 }
 
 async function orUndefined<T>(call: Promise<T>): Promise<T | undefined> {

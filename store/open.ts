@@ -10,6 +10,7 @@ import { type Layout, layersVersion, layoutOf } from './layout.ts';
 import { defaultLimits } from './limits.ts';
 import { createRefs, ensureIndex } from './refs.ts';
 import type { OpenStoreOptions, Store } from './store.ts';
+import { sweep } from './sweep.ts';
 
 /**
  * Opens the store in the folder `dir`. Nothing is written until something is taken in, so that a
@@ -97,4 +98,5 @@ async function makeLayout(layout: Layout): Promise<void> {
   }
   await storing(layout.leases, () => makeFolder(layout.leases));
   await ensureIndex(layout);
+  await sweep(layout);
 }

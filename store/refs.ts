@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { createValidator } from '../schemas/index.ts';
-import type { Descriptor } from './descriptor.ts';
+import type { Descriptor, DescriptorPlatform } from './descriptor.ts';
 import { writeFileWhole } from './draft.ts';
 import { StoreError } from './error.ts';
 import { ifPresent, storing } from './io-error.ts';
@@ -13,6 +13,9 @@ import { compareNames } from './name.ts';
 import type { Refs } from './store.ts';
 
 const nameKey = 'org.opencontainers.image.ref.name';
+
+/** What a name means where no platform is given. */
+const usualPlatform: DescriptorPlatform = { os: 'linux', architecture: 'amd64' };
 
 /** index.json (OCI image-spec, image-index.md). What other tools wrote in it is carried along. */
 interface StoreIndex {
@@ -30,9 +33,11 @@ const emptyIndex: StoreIndex = {
 export function createRefs(layout: Layout, prepare: () => Promise<void>): Refs {
   const read = async () => (await readIndex(layout)) ?? emptyIndex;
 
-  const get = async (name: string) => {
+  const get: Refs['get'] = async (name, platform) => {
     const { manifests } = await read();
-    return manifests.find((descriptor) => isOurs(descriptor) && nameOf(descriptor) === name);
+    const named = manifests.filter((entry) => isOurs(entry) && nameOf(entry) === name);
+    if (platform !== undefined) return named.find((entry) => overlap(entry.platform, platform));
+    return named.find((entry) => overlap(entry.platform, usualPlatform)) ?? named[0];
   };
 
   /** Reads, changes and replaces index.json while no other process does. */
@@ -54,13 +59,18 @@ export function createRefs(layout: Layout, prepare: () => Promise<void>): Refs {
     async set(name, descriptor) {
       const named = { ...descriptor, annotations: { ...descriptor.annotations, [nameKey]: name } };
       // What is so already can be said of a store that cannot be written, too.
-      if (isDeepStrictEqual(await get(name), named)) {
+      if (isDeepStrictEqual(await get(name, named.platform), named)) {
         return;
       }
       await update((index) => ({
         ...emptyIndex,
         ...index,
-        manifests: [...index.manifests.filter((other) => nameOf(other) !== name), named],
+        manifests: [
+          ...index.manifests.filter(
+            (other) => nameOf(other) !== name || !overlap(other.platform, named.platform),
+          ),
+          named,
+        ],
       }));
     },
     async delete(name) {
@@ -122,6 +132,12 @@ async function readIndex({ index: path }: Layout): Promise<StoreIndex | undefine
 
 function nameOf(descriptor: Descriptor): string | undefined {
   return descriptor.annotations?.[nameKey];
+}
+
+/** A platform that is not told may be any. */
+function overlap(a: DescriptorPlatform | undefined, b: DescriptorPlatform | undefined): boolean {
+  if (a === undefined || b === undefined) return true;
+  return a.os === b.os && a.architecture === b.architecture && a.variant === b.variant;
 }
 
 /** Other tools may name manifests by digests of other kinds, which this store cannot look up. */

@@ -1,4 +1,4 @@
-import type { Descriptor } from './descriptor.ts';
+import type { Descriptor, DescriptorPlatform } from './descriptor.ts';
 import type { DiffID, Digest } from './digest.ts';
 import type { LayerIndex } from './entry.ts';
 import type { Limits } from './limits.ts';
@@ -13,6 +13,11 @@ export interface RandomAccess {
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
+}
+
+export interface FetchOptions extends CallOptions {
+  /** Told with every chunk, and first with what was there already. `received` of `size` bytes. */
+  readonly onProgress?: (progress: { readonly received: number; readonly size: number }) => void;
 }
 
 /** What a long call tells while it runs. */
@@ -44,6 +49,19 @@ export interface Blobs {
     expected: { readonly digest: Digest; readonly size: number },
     bytes: AsyncIterable<Uint8Array>,
     options?: CallOptions,
+  ): Promise<void>;
+  /**
+   * Brings the blob in unless it is there. However many callers want it, in this process and in
+   * others, one transfer runs; it ends early only when every caller here has aborted. Bytes that
+   * came are kept when the transfer fails or the process is killed: the next one hashes them anew
+   * and asks `open` for those from `offset` on. `open` must give exactly the rest, and heed the
+   * signal it is given in place of the caller's own.
+   * @throws StoreError `SIZE_MISMATCH`, `DIGEST_MISMATCH`, `STORE_FULL`; what `open` throws.
+   */
+  fetch(
+    expected: { readonly digest: Digest; readonly size: number },
+    open: (offset: number, signal: AbortSignal) => AsyncIterable<Uint8Array>,
+    options?: FetchOptions,
   ): Promise<void>;
   /** Takes bytes held in memory; returns their digest. */
   put(bytes: Uint8Array): Promise<Digest>;
@@ -85,13 +103,22 @@ export interface Layers {
   open(diffID: DiffID): Promise<Layer>;
 }
 
-/** Names of manifests: the entries of `index.json` that carry `org.opencontainers.image.ref.name`. */
+/**
+ * Names of manifests: the entries of `index.json` that carry `org.opencontainers.image.ref.name`.
+ * A name may stand for several platforms, each in an entry of its own. An entry that says no
+ * platform stands for all of them.
+ */
 export interface Refs {
-  /** In the order of their names. */
+  /** In the order of their names; of one name, in that of its entries. */
   list(): Promise<readonly Ref[]>;
-  get(name: string): Promise<Descriptor | undefined>;
+  /**
+   * The entry of `name` for `platform` (os, architecture and variant equal). Where no platform is
+   * given: that of linux/amd64, else the first.
+   */
+  get(name: string, platform?: DescriptorPlatform): Promise<Descriptor | undefined>;
+  /** Replaces the entry of the same name and the same `descriptor.platform`; others stay. */
   set(name: string, descriptor: Descriptor): Promise<void>;
-  /** True when the name was there. */
+  /** Removes the name for every platform. True when it was there. */
   delete(name: string): Promise<boolean>;
 }
 

@@ -55,16 +55,14 @@ const foreignMagics = new Map([
 function inflaterOf(
   head: Buffer,
 ): (source: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array> {
-  const begins = (magic: Buffer, at = 0) => head.subarray(at, at + magic.length).equals(magic);
-  if (begins(gzipMagic)) {
-    return inflateGzip;
-  }
-  const skippable = begins(skippableMagic, 1) && ((head[0] ?? 0) & 0xf0) === 0x50;
-  if (begins(zstdMagic) || skippable) {
-    return inflateZstd;
+  switch (compressionOf(head)) {
+    case 'gzip':
+      return inflateGzip;
+    case 'zstd':
+      return inflateZstd;
   }
   for (const [name, magic] of foreignMagics) {
-    if (begins(magic)) {
+    if (begins(head, magic)) {
       throw new StoreError(
         'LAYER_CORRUPT',
         `inflating the layer: found ${name} data, wanted gzip, zstd or a plain tar`,
@@ -73,6 +71,19 @@ function inflaterOf(
     }
   }
   return (source) => source;
+}
+
+/** How a blob is compressed, told by its first four bytes; undefined for a plain one. */
+export function compressionOf(head: Uint8Array): 'gzip' | 'zstd' | undefined {
+  if (begins(head, gzipMagic)) {
+    return 'gzip';
+  }
+  const skippable = begins(head, skippableMagic, 1) && ((head[0] ?? 0) & 0xf0) === 0x50;
+  return begins(head, zstdMagic) || skippable ? 'zstd' : undefined;
+}
+
+function begins(head: Uint8Array, magic: Buffer, at = 0): boolean {
+  return magic.equals(head.subarray(at, at + magic.length));
 }
 
 /** The first `length` bytes, or fewer when there are none, and everything from the start again. */

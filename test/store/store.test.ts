@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -25,6 +26,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createValidator } from '../../schemas/index.ts';
 import {
   type Descriptor,
+  type DescriptorPlatform,
   type Digest,
   digestOf,
   hexOf,
@@ -36,7 +38,8 @@ import {
   tarHeader,
 } from '../../store/index.ts';
 import { storeErrorOf } from '../../store/io-error.ts';
-import { withLock } from '../../store/lock.ts';
+import { tryLock, withLock } from '../../store/lock.ts';
+import { myself } from '../../store/owner.ts';
 import { compileStore } from '../support/compile.ts';
 import { buildImage } from '../support/image.ts';
 import {
@@ -514,6 +517,31 @@ describe('refs', () => {
     expect(readdirSync(join(dir, 'leases'))).toEqual([]);
   });
 
+  test('a name leads to one manifest for each platform', async () => {
+    const { refs } = await openStore(dir);
+    const arm: DescriptorPlatform = { os: 'linux', architecture: 'arm', variant: 'v7' };
+    const amd64: DescriptorPlatform = { os: 'linux', architecture: 'amd64' };
+    const sizes = async () => (await refs.list()).map(({ descriptor: { size } }) => size);
+    await refs.set('a:1', { ...descriptor(1), platform: arm });
+    expect((await refs.get('a:1'))?.size).toBe(1);
+    await refs.set('a:1', { ...descriptor(2), platform: amd64 });
+    await refs.set('a:1', { ...descriptor(3), platform: { ...arm, variant: 'v6' } });
+    expect(await sizes()).toEqual([1, 2, 3]);
+    expect((await refs.get('a:1'))?.size).toBe(2);
+    expect((await refs.get('a:1', arm))?.size).toBe(1);
+    expect(await refs.get('a:1', { ...arm, variant: 'v8' })).toBeUndefined();
+    await refs.set('a:1', { ...descriptor(4), platform: arm });
+    expect(await sizes()).toEqual([2, 3, 4]);
+    await refs.set('a:1', descriptor(5));
+    expect(await sizes()).toEqual([5]);
+    expect((await refs.get('a:1', arm))?.size).toBe(5);
+    await refs.set('a:1', { ...descriptor(6), platform: arm });
+    expect(await sizes()).toEqual([6]);
+    await refs.set('a:1', { ...descriptor(2), platform: amd64 });
+    expect(await refs.delete('a:1')).toBe(true);
+    expect(await sizes()).toEqual([]);
+  });
+
   test('set writes nothing when the name leads there already', async () => {
     const { refs } = await openStore(dir);
     await refs.set('a', descriptor(1));
@@ -578,10 +606,6 @@ describe('withLock', () => {
     mkdirSync(dir, { recursive: true });
     return join(dir, 'lock');
   };
-  const realm = () => {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    return `${boot},${execFileSync('readlink', ['/proc/self/ns/pid'], { encoding: 'utf8' }).trim()}`;
-  };
 
   test('lets one in at a time', async () => {
     const path = lock();
@@ -609,8 +633,9 @@ describe('withLock', () => {
 
   test('takes over from dead owners, one at a time, when many find them', async () => {
     const path = lock();
-    symlinkSync(`4194305 1 ${realm()} t1`, path);
-    symlinkSync(`${process.pid} 1 ${realm()} t2`, `${path}.t1`);
+    const { realm } = await myself();
+    symlinkSync(`4194305 1 ${realm} t1`, path);
+    symlinkSync(`${process.pid} 1 ${realm} t2`, `${path}.t1`);
     let inside = 0;
     const turns = Array.from({ length: 8 }, () =>
       withLock(path, async () => {
@@ -630,6 +655,15 @@ describe('withLock', () => {
     const waiting = withLock(path, async () => 'in', { patience: 60, grace: 1e6 });
     await expect(waiting).rejects.toMatchObject(code('STORE_UNUSABLE'));
     expect(await withLock(path, async () => 'in', { grace: 0 })).toBe('in');
+  });
+
+  test('shows to other boots and containers, again and again, that its owner lives', async () => {
+    const path = lock();
+    const held = await tryLock(path, 40);
+    const taken = lstatSync(path).mtimeMs;
+    await expect.poll(() => lstatSync(path).mtimeMs).toBeGreaterThan(taken);
+    await held?.release();
+    expect(readdirSync(dir)).toEqual([]);
   });
 
   test('fails as STORE_UNUSABLE when the owner lives and does not let go', async () => {
@@ -687,7 +721,7 @@ describe('a store shared by processes', () => {
     const ends = await Promise.all([1, 2, 3, 4].map(() => start(script).done));
     expect(ends.map(([status]) => status)).toEqual([0, 0, 0, 0]);
     const { blobs, refs } = await openStore(dir);
-    expect(await drain(blobs.stream(descriptor.digest))).toEqual(blob);
+    expect((await drain(blobs.stream(descriptor.digest))).equals(blob)).toBe(true);
     expect(readFileSync(join(layerPath(diffID), 'tar')).equals(tar)).toBe(true);
     expect(await refs.list()).toHaveLength(1);
     expect([...drafts(), ...readdirSync(join(dir, 'leases'))]).toEqual([]);
@@ -727,12 +761,8 @@ describe('a store shared by processes', () => {
     const { child, done } = start(`
       const { blobs, refs } = await store.openStore(${JSON.stringify(dir)});
       await blobs.put(Buffer.from('x'));
-      await import('node:fs').then((fs) => fs.symlinkSync(
-        process.pid + ' ' + fs.readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ')[19] + ' ' +
-          fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() + ',' +
-          fs.readlinkSync('/proc/self/ns/pid') + ' dead',
-        ${JSON.stringify(join(dir, 'leases/index.lock'))},
-      ));
+      const { tryLock } = await import(${JSON.stringify(join(compiled, '../lock.js'))});
+      await tryLock(${JSON.stringify(join(dir, 'leases/index.lock'))});
       const endless = async function* () { for (;;) { console.log('going'); yield new Uint8Array(1000); await new Promise(setImmediate); } };
       await blobs.write({ digest: store.digestOf(Buffer.from('y')), size: 1e12 }, endless());
     `);
@@ -762,6 +792,7 @@ describe('a store shared by processes', () => {
         () => blobs.write({ digest: store.digestOf(bytes), size: bytes.length }, source()),
         () => blobs.put(bytes),
         () => layers.write(roomForTarAlone()),
+        () => blobs.fetch({ digest: store.digestOf(bytes), size: bytes.length }, source),
       ]) {
         await call().catch((error) => failures.push(error.code));
       }
@@ -776,8 +807,9 @@ describe('a store shared by processes', () => {
     );
     const mount = `mount -t tmpfs -o size=500k tmpfs '${dir}' && exec '${process.execPath}' '${script}'`;
     const output = execFileSync('unshare', ['-rm', 'sh', '-c', mount], { encoding: 'utf8' });
-    const failures = ['STORE_FULL', 'STORE_FULL', 'STORE_FULL'];
-    expect(JSON.parse(output)).toEqual({ failures, drafts: [], layers: false });
+    const failures = ['STORE_FULL', 'STORE_FULL', 'STORE_FULL', 'STORE_FULL'];
+    // What was fetched stays, to be continued when there is room.
+    expect(JSON.parse(output)).toEqual({ failures, drafts: ['partial'], layers: false });
   });
 
   test.runIf(namespaces)('is read, and takes again what it has, when it is read-only', async () => {

@@ -1,0 +1,21 @@
+import type { Digest } from './digest.ts';
+import { StoreError } from './error.ts';
+
+export function digestMismatch(wanted: Digest, found: string, where: string): StoreError {
+  return new StoreError('DIGEST_MISMATCH', `verifying ${where}: found ${found}, wanted ${wanted}`, {
+    hint: 'remove the blob if it is in the store, and pull the image again',
+  });
+}
+
+export function sizeMismatch(
+  digest: Digest,
+  found: string,
+  wanted: number,
+  bound = '',
+): StoreError {
+  return new StoreError(
+    'SIZE_MISMATCH',
+    `taking the blob ${digest}: found ${found} bytes, wanted ${bound}${wanted}`,
+    { hint: 'pull the image again' },
+  );
+}
