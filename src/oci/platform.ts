@@ -73,21 +73,30 @@ export function platformMatches(found: Platform, wanted: Platform): boolean {
  */
 export function choosePlatform(index: ImageIndex, wanted: Platform): Descriptor {
   const images = index.manifests.filter(isImage);
-  let best: { readonly descriptor: Descriptor; readonly rank: number } | undefined;
-  for (const descriptor of images) {
-    const fit = descriptor.platform && rank(descriptor.platform, wanted);
-    if (fit !== undefined && (best === undefined || fit > best.rank)) {
-      best = { descriptor, rank: fit };
-    }
-  }
+  const best = bestForPlatform(images, wanted);
   if (best !== undefined) {
-    return best.descriptor;
+    return best;
   }
   const [lone, ...others] = images.filter(({ platform }) => platform === undefined);
   if (lone !== undefined && others.length === 0) {
     return lone;
   }
   throw notFound(images, wanted);
+}
+
+/** The descriptor whose platform serves `wanted` best, by the rules of `choosePlatform`. */
+export function bestForPlatform(
+  descriptors: readonly Descriptor[],
+  wanted: Platform,
+): Descriptor | undefined {
+  let best: { readonly descriptor: Descriptor; readonly rank: number } | undefined;
+  for (const descriptor of descriptors) {
+    const fit = descriptor.platform && rank(descriptor.platform, wanted);
+    if (fit !== undefined && (best === undefined || fit > best.rank)) {
+      best = { descriptor, rank: fit };
+    }
+  }
+  return best?.descriptor;
 }
 
 /** BuildKit's attestations stand in an index as images of the platform unknown/unknown. */
