@@ -9,17 +9,12 @@ import type { Source, SourceCallOptions } from './source.ts';
  * `Source.fetch` throws.
  */
 export async function readDocument(
-  source: Source,
+  source: Pick<Source, 'fetch'>,
   descriptor: Descriptor,
   options: SourceCallOptions = {},
 ): Promise<Uint8Array> {
-  const { digest, size } = descriptor;
-  if (size > documentCap) {
-    throw new ConvertError(
-      'MANIFEST_INVALID',
-      `fetching ${digest}: found a size of ${size} bytes, wanted at most ${documentCap}`,
-    );
-  }
+  requireDocumentSize(descriptor);
+  const { digest } = descriptor;
   const chunks: Uint8Array[] = [];
   for await (const chunk of source.fetch(descriptor, options)) {
     chunks.push(chunk);
@@ -30,4 +25,13 @@ export async function readDocument(
     throw new ConvertError('DIGEST_MISMATCH', `fetching ${digest}: found bytes of digest ${found}`);
   }
   return bytes;
+}
+
+/** Documents are held in memory. @throws ConvertError `MANIFEST_INVALID` above the cap. */
+export function requireDocumentSize({ digest, size }: Descriptor): void {
+  if (size <= documentCap) return;
+  throw new ConvertError(
+    'MANIFEST_INVALID',
+    `fetching ${digest}: found a size of ${size} bytes, wanted at most ${documentCap}`,
+  );
 }

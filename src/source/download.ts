@@ -26,7 +26,7 @@ export async function* download(
   const http = createHttpClient(options);
   const patience = http.patience();
   const get = (headers: Readonly<Record<string, string>>) =>
-    http.get({ action, url, headers, expect: [416], signal }, patience);
+    http.send({ action, url, headers, expect: [416], signal }, patience);
 
   let first: HttpResponse | undefined = await get({});
   const length = first.header('content-length');

@@ -4,6 +4,11 @@ export interface SourceCallOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface FetchOptions extends SourceCallOptions {
+  /** The byte to begin at, where those before it are at hand; 0 unless given. */
+  readonly offset?: number;
+}
+
 /** What a name leads to: a manifest or an index, its bytes verified against the descriptor. */
 export interface Resolved {
   readonly descriptor: Descriptor;
@@ -19,11 +24,11 @@ export interface Source {
   resolve(options?: SourceCallOptions): Promise<Resolved>;
   /**
    * The bytes behind a descriptor of the image, in sequence: manifests, configs and layers alike.
-   * Exactly `descriptor.size` bytes come, or it throws. Their digest is the taker's to check, as
+   * Exactly the bytes from `offset` to `descriptor.size` come, or it throws. Their digest is the taker's to check, as
    * `Blobs.write` of the store and `readDocument` do.
    * @throws ConvertError any code of the table's "Sources", `SIZE_MISMATCH`.
    */
-  fetch(descriptor: Descriptor, options?: SourceCallOptions): AsyncIterable<Uint8Array>;
+  fetch(descriptor: Descriptor, options?: FetchOptions): AsyncIterable<Uint8Array>;
 }
 
 /** What a source tells while it works. */

@@ -6,6 +6,24 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Certificate } from './certificate.ts';
+import type { TokenServer } from './token-server.ts';
+
+export interface DockerRegistryOptions {
+  /** Lets in only `registryUser`, by Basic authentication. */
+  readonly htpasswd?: boolean;
+  /** Lets in who brings a token of this server. */
+  readonly tokens?: Pick<TokenServer, 'realm' | 'service' | 'issuer' | 'certificate'>;
+  /** Speaks TLS with this certificate. */
+  readonly tls?: Certificate;
+  /** PEM of the authority whose certificates clients must show. */
+  readonly clientAuthority?: string;
+}
+
+export const registryUser = { username: 'alice', password: 's3cret:pass' };
+
+/** bcrypt of the password above. */
+const htpasswdLine = 'alice:$2b$04$XJvTZQomVqSSc/zwYavSRe5EI9zU8ersFpo4WoitOlSleTINWNHZ.\n';
 
 export interface DockerRegistry {
   /** `127.0.0.1:port`, as it stands in a reference. */
@@ -17,10 +35,12 @@ export interface DockerRegistry {
 const readyWithin = 30_000;
 
 /**
- * The distribution project's registry (Debian: docker-registry) on loopback, plain HTTP, empty, its
- * files in a folder of its own. Undefined, with a line that says why, where it is not installed.
+ * The distribution project's registry (Debian: docker-registry) on loopback, plain HTTP and open to
+ * all unless `options` say otherwise, empty, its files in a folder of its own. Undefined, with a line that says why, where it is not installed.
  */
-export async function startDockerRegistry(): Promise<DockerRegistry | undefined> {
+export async function startDockerRegistry(
+  options: DockerRegistryOptions = {},
+): Promise<DockerRegistry | undefined> {
   const program = findProgram('docker-registry');
   if (program === undefined) {
     console.log('skipped: docker-registry is not installed (apt-get install docker-registry)');
@@ -29,11 +49,38 @@ export async function startDockerRegistry(): Promise<DockerRegistry | undefined>
   const folder = await mkdtemp(join(tmpdir(), 'docker-registry-'));
   const port = await freePort();
   const config = join(folder, 'config.yml');
+  const at = async (name: string, text: string): Promise<string> => {
+    await writeFile(join(folder, name), text);
+    return join(folder, name);
+  };
+  const { htpasswd, tokens, tls, clientAuthority } = options;
   const settings = {
     version: 0.1,
     log: { level: 'error', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: join(folder, 'data') } },
-    http: { addr: `127.0.0.1:${port}` },
+    http: {
+      addr: `127.0.0.1:${port}`,
+      ...(tls && {
+        tls: {
+          certificate: await at('server.pem', tls.cert),
+          key: await at('server-key.pem', tls.key),
+          ...(clientAuthority && { clientcas: [await at('clients.pem', clientAuthority)] }),
+        },
+      }),
+    },
+    ...(htpasswd && {
+      auth: { htpasswd: { realm: 'tests', path: await at('htpasswd', htpasswdLine) } },
+    }),
+    ...(tokens && {
+      auth: {
+        token: {
+          realm: tokens.realm,
+          service: tokens.service,
+          issuer: tokens.issuer,
+          rootcertbundle: await at('tokens.pem', tokens.certificate),
+        },
+      },
+    }),
   };
   await writeFile(config, JSON.stringify(settings)); // JSON is YAML.
 

@@ -13,25 +13,25 @@ import { follow } from './redirect.ts';
 import { serverMessage } from './server-message.ts';
 import {
   createTransport,
-  defaultTimeouts,
+  type HttpMethod,
   type HttpRequest,
   type HttpResponse,
-  type Timeouts,
+  type TransportOptions,
 } from './transport.ts';
 
-export interface HttpOptions {
+export interface HttpOptions extends TransportOptions {
   readonly retry?: RetryPolicy;
-  readonly timeouts?: Timeouts;
-  readonly pace?: Pace;
   readonly onEvent?: (event: SourceEvent) => void;
 }
 
-/** A GET and what is made of its answer. */
-export interface Get extends HttpRequest {
+/** A request and what is made of its answer. */
+export interface Send extends HttpRequest {
   /** What is being done, as error sentences begin: `fetching the manifest of NAME from HOST`. */
   readonly action: string;
   /** Statuses that are an answer to the caller although they are no success. */
   readonly expect?: readonly number[];
+  /** True: sending it twice does no harm, although its method (POST, PATCH) does not promise that. */
+  readonly repeatable?: boolean;
 }
 
 export interface HttpClient {
@@ -40,17 +40,18 @@ export interface HttpClient {
   patience(): Patience;
   /**
    * Follows redirects, repeats what may go better, and returns an answer of status 200 or 206 or
-   * one of `expect`, its body unread.
+   * one of `expect`, its body unread. What is not repeatable is sent again only where the server has
+   * surely not begun with it.
    * @throws ConvertError for everything else (failure.ts).
    */
-  get(request: Get, patience: Patience): Promise<HttpResponse>;
+  send(request: Send, patience: Patience): Promise<HttpResponse>;
 }
 
 export function createHttpClient(options: HttpOptions = {}): HttpClient {
-  const { retry = defaultRetryPolicy, timeouts = defaultTimeouts, pace = realPace } = options;
-  const transport = createTransport(timeouts);
+  const { retry = defaultRetryPolicy, pace = realPace } = options;
+  const transport = createTransport(options);
 
-  async function attempt(request: Get): Promise<HttpResponse | Failure> {
+  async function attempt(request: Send): Promise<HttpResponse | Failure> {
     const { action, expect = [], signal } = request;
     let response: HttpResponse;
     try {
@@ -68,14 +69,21 @@ export function createHttpClient(options: HttpOptions = {}): HttpClient {
   return {
     pace,
     patience: () => createPatience(retry, pace, options.onEvent),
-    async get(request, patience) {
+    async send(request, patience) {
+      const { method = 'GET', repeatable = isIdempotent(method) } = request;
       for (;;) {
         const result = await attempt(request);
         if (!('error' in result)) {
           return result;
         }
-        await patience.again(result, request.signal);
+        const transient = result.transient && (repeatable || result.untouched === true);
+        await patience.again({ ...result, transient }, request.signal);
       }
     },
   };
+}
+
+/** RFC 9110 section 9.2.2. */
+function isIdempotent(method: HttpMethod): boolean {
+  return method !== 'POST' && method !== 'PATCH';
 }

@@ -6,6 +6,8 @@ export interface Failure {
   readonly transient: boolean;
   /** Milliseconds the server asks to wait (Retry-After). */
   readonly retryAfter?: number | undefined;
+  /** True when the server has surely done nothing: any request may be sent again. */
+  readonly untouched?: boolean;
 }
 
 interface Kind {
@@ -13,6 +15,7 @@ interface Kind {
   readonly transient: boolean;
   readonly found: string;
   readonly hint?: string;
+  readonly untouched?: boolean;
 }
 
 const broken: Kind = {
@@ -21,18 +24,30 @@ const broken: Kind = {
   found: 'the connection broke',
 };
 
+const unconnected: Kind = { ...broken, untouched: true };
+
 const kinds: readonly (readonly [RegExp, Kind])[] = [
   [
     /^ECONNREFUSED$/,
-    { ...broken, found: 'connection refused', hint: 'check that the server runs and its port' },
+    {
+      ...unconnected,
+      found: 'connection refused',
+      hint: 'check that the server runs and its port',
+    },
   ],
   [
     /^ENOTFOUND$/,
-    { ...broken, transient: false, found: 'no such host', hint: 'check the spelling of the host' },
+    {
+      ...unconnected,
+      transient: false,
+      found: 'no such host',
+      hint: 'check the spelling of the host',
+    },
   ],
-  [/^EAI_AGAIN$/, { ...broken, found: 'no answer from the name server' }],
-  [/^(EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL)$/, { ...broken, found: 'no route to the host' }],
-  [/^(UND_ERR_CONNECT_TIMEOUT|ETIMEDOUT)$/, { ...broken, found: 'no connection in time' }],
+  [/^EAI_AGAIN$/, { ...unconnected, found: 'no answer from the name server' }],
+  [/^(EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL)$/, { ...unconnected, found: 'no route to the host' }],
+  [/^UND_ERR_CONNECT_TIMEOUT$/, { ...unconnected, found: 'no connection in time' }],
+  [/^ETIMEDOUT$/, { ...broken, found: 'no connection in time' }],
   [/^UND_ERR_(HEADERS|BODY)_TIMEOUT$/, { ...broken, found: 'silence on the connection' }],
   [
     /^(ERR_SSL_WRONG_VERSION_NUMBER|ERR_SSL_PACKET_LENGTH_TOO_LONG|ERR_SSL_HTTP_REQUEST|EPROTO)$/,
@@ -44,12 +59,30 @@ const kinds: readonly (readonly [RegExp, Kind])[] = [
     },
   ],
   [
-    /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|ERR_OSSL)/,
+    /^ERR_SSL_\w*ALERT_/,
+    {
+      code: 'REGISTRY_TLS',
+      transient: false,
+      found: 'a server that refuses us in TLS',
+      hint: 'if it wants a client certificate: --cert-dir DIR with client.cert and client.key',
+    },
+  ],
+  [
+    /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|ERR_OSSL|ERR_CRYPTO)/,
     {
       code: 'REGISTRY_TLS',
       transient: false,
       found: 'a certificate that cannot be verified',
-      hint: 'if the certificate is your own: export NODE_EXTRA_CA_CERTS=/path/to/ca.pem',
+      hint: 'if it is your own: put the CA as ca.crt into a folder, and name that with --cert-dir, or see NODE_EXTRA_CA_CERTS',
+    },
+  ],
+  [
+    /^UND_ERR_ABORTED$/,
+    {
+      ...broken,
+      transient: false,
+      found: 'a proxy that does not let it through',
+      hint: 'see HTTPS_PROXY and NO_PROXY',
     },
   ],
   [
@@ -73,6 +106,7 @@ export function transportFailure(cause: unknown, action: string, signal?: AbortS
   return {
     error: new ConvertError(kind.code, `${action}: found ${kind.found} (${code})`, options),
     transient: kind.transient,
+    ...(kind.untouched && { untouched: true }),
   };
 }
 
@@ -103,6 +137,7 @@ export function statusFailure(
     ),
     transient,
     retryAfter,
+    untouched: status === 429,
   });
   if (status === 401) {
     return fail(
@@ -115,7 +150,7 @@ export function statusFailure(
     return fail(
       'ACCESS_DENIED',
       'access denied',
-      'ask the owner of the image for the right to pull',
+      'ask the owner of the repository for the right to it',
     );
   }
   if (status === 404) {

@@ -11,6 +11,8 @@ export interface Transfer {
   readonly action: string;
   /** Bytes wanted: no more and no fewer are accepted. */
   readonly size: number;
+  /** The byte to begin at; 0 unless given. */
+  readonly from?: number;
   readonly patience: Patience;
   /** Asks for the bytes from `offset` on, with a Range unless it is 0. */
   open(offset: number): Promise<HttpResponse>;
@@ -26,9 +28,9 @@ export interface Transfer {
  */
 export async function* transfer(wanted: Transfer): AsyncGenerator<Uint8Array, void, undefined> {
   const { action, size, patience, signal } = wanted;
-  let offset = 0;
-  let renewed = 0;
-  for (;;) {
+  let offset = wanted.from ?? 0;
+  let renewed = offset;
+  while (offset < size || offset === 0) {
     const response = await wanted.open(offset);
     let failure: Failure | undefined;
     try {

@@ -1,8 +1,21 @@
-import type { Agent, Dispatcher } from 'undici';
+import { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import { type ConnectionOptions, createDispatchers } from './dispatcher.ts';
+import { type Pace, realPace } from './patience.ts';
+import { createLimiter, type Limiter } from './rate.ts';
+
+export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** Bytes, or where they come from: asked anew each time the request is sent again. */
+export type HttpBody = Uint8Array | (() => AsyncIterable<Uint8Array>);
 
 export interface HttpRequest {
   readonly url: URL;
+  /** GET unless given. */
+  readonly method?: HttpMethod;
   readonly headers: Readonly<Record<string, string>>;
+  /** Of a body that is no `Uint8Array`, the Content-Length is the caller's to put into `headers`. */
+  readonly body?: HttpBody;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -23,60 +36,51 @@ export interface HttpResponse {
 /** One request, one answer: no redirect, no retry. */
 export type Transport = (request: HttpRequest) => Promise<HttpResponse>;
 
-export interface Timeouts {
-  /** Milliseconds to a connection, TLS included. */
-  readonly connect: number;
-  /** Milliseconds to the end of the headers, and between two chunks of a body. */
-  readonly silence: number;
+export interface TransportOptions extends ConnectionOptions {
+  /** Bytes per second, up and down, of all bodies together. */
+  readonly limitRate?: number;
+  readonly pace?: Pace;
 }
-
-export const defaultTimeouts: Timeouts = { connect: 10_000, silence: 30_000 };
-
-/** Enough to fill a link, few enough not to be taken for an attack. */
-const connectionsPerHost = 8;
 
 /** An unread body up to this many bytes is cheaper to read than its connection is to replace. */
 const worthReading = 64 * 1024;
 
-/**
- * HTTP/1.1 over undici's `request`, which never decodes bodies (`fetch` does, and digests break).
- * undici is loaded at the first request. Idle connections do not keep the process alive.
- */
-export function createTransport(timeouts: Timeouts = defaultTimeouts): Transport {
-  let agent: Promise<Agent> | undefined;
-  return async ({ url, headers, signal }) => {
-    agent ??= loadAgent(timeouts);
-    const dispatcher = await agent;
+/** HTTP/1.1 over undici's `request`, which never decodes bodies (`fetch` does, and digests break). */
+export function createTransport(options: TransportOptions = {}): Transport {
+  const dispatcherOf = createDispatchers(options);
+  const limit = createLimiter(options.limitRate, options.pace ?? realPace);
+  return async ({ url, method = 'GET', headers, body, signal }) => {
+    const dispatcher = await dispatcherOf(url.origin);
     const answer = await dispatcher.request({
       origin: url.origin,
       path: url.pathname + url.search,
-      method: 'GET',
+      method,
       headers: { 'user-agent': 'osv-convert', 'accept-encoding': 'identity', ...headers },
+      ...(body !== undefined && { body: bodyOf(body, limit, signal) }),
       ...(signal && { signal }),
     });
-    return responseOf(url, answer);
+    return responseOf(url, answer, limit(answer.body, signal));
   };
 }
 
-async function loadAgent({ connect, silence }: Timeouts): Promise<Agent> {
-  const { Agent } = await import('undici');
-  return new Agent({
-    connections: connectionsPerHost,
-    pipelining: 1,
-    connect: { timeout: connect },
-    headersTimeout: silence,
-    bodyTimeout: silence,
-  });
+function bodyOf(body: HttpBody, limit: Limiter, signal?: AbortSignal): Uint8Array | Readable {
+  return typeof body === 'function'
+    ? Readable.from(limit(body(), signal), { objectMode: false })
+    : body;
 }
 
-function responseOf(url: URL, answer: Dispatcher.ResponseData): HttpResponse {
+function responseOf(
+  url: URL,
+  answer: Dispatcher.ResponseData,
+  body: AsyncIterable<Uint8Array>,
+): HttpResponse {
   const headers = (name: string) => [answer.headers[name] ?? []].flat();
   return {
     url,
     status: answer.statusCode,
     headers,
     header: (name) => headers(name)[0],
-    body: answer.body,
+    body,
     async discard() {
       // What is thrown away may fail to arrive.
       await answer.body.dump({ limit: worthReading }).catch(() => undefined);

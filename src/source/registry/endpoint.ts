@@ -1,4 +1,4 @@
-import { type Reference, splitRegistry } from '../../oci/reference.ts';
+import { splitRegistry } from '../../oci/reference.ts';
 import { isLoopback } from '../http/url.ts';
 
 /**
@@ -6,7 +6,7 @@ import { isLoopback } from '../http/url.ts';
  * plain HTTP for this machine, where a registry for tests has no certificate and nobody listens in.
  * `plainHttp` forces one or the other.
  */
-export function endpointOf({ registry }: Reference, plainHttp?: boolean): URL {
+export function endpointOf({ registry }: { readonly registry: string }, plainHttp?: boolean): URL {
   const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry;
   const plain = plainHttp ?? isLoopback(splitRegistry(host).host);
   return new URL(`${plain ? 'http' : 'https'}://${host}/`);

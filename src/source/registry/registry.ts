@@ -4,82 +4,42 @@ import { sniffMediaType } from '../../oci/document.ts';
 import { documentCap } from '../../oci/json.ts';
 import { indexTypes, isDocumentType, manifestTypes, schema1Types } from '../../oci/media-type.ts';
 import { formatReference, type Reference } from '../../oci/reference.ts';
-import { createHttpClient, type HttpOptions } from '../http/client.ts';
-import type { Patience } from '../http/patience.ts';
 import { transfer } from '../http/transfer.ts';
 import type { HttpResponse } from '../http/transport.ts';
 import { readWhole } from '../http/whole.ts';
-import type { Resolved, Source, SourceCallOptions } from '../source.ts';
-import { endpointOf } from './endpoint.ts';
-import { createTokens } from './tokens.ts';
+import type { FetchOptions, Resolved, Source, SourceCallOptions } from '../source.ts';
+import { createRegistryApi } from './api.ts';
+import type { RegistryOptions } from './session.ts';
 
-export interface RegistryOptions extends HttpOptions {
-  /** True: HTTP for any host. False: HTTPS even on loopback. Otherwise HTTP on loopback only. */
-  readonly plainHttp?: boolean;
-}
-
-/** One request to the registry's API. */
-interface Call extends SourceCallOptions {
-  readonly action: string;
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly expect?: readonly number[];
-  readonly patience: Patience;
-}
+export type { RegistryOptions } from './session.ts';
 
 /** Schema 1 is asked for by nobody: a registry that has nothing else then says so itself. */
 const acceptedTypes = [...indexTypes, ...manifestTypes].join(', ');
 
 /**
- * An image in a registry that speaks the OCI distribution-spec (or Docker's registry API version 2),
- * pulled anonymously, with a bearer token where the registry wants one. Nothing is sent, and no
- * network code is loaded, before the first call.
+ * An image in a registry that speaks the OCI distribution-spec (or Docker's registry API version 2).
+ * Nothing is sent, and no network code is loaded, before the first call.
  */
 export function createRegistrySource(reference: Reference, options: RegistryOptions = {}): Source {
-  const http = createHttpClient(options);
-  const endpoint = endpointOf(reference, options.plainHttp);
-  const tokens = createTokens(http, endpoint, reference.repository);
+  const api = createRegistryApi(reference, options);
+  const { endpoint } = api;
   const name = formatReference(reference);
-
-  /** A 401 is answered once: a fresh token that is refused will be refused again. */
-  async function get(call: Call): Promise<HttpResponse> {
-    const { action, path, patience, signal } = call;
-    const url = new URL(`/v2/${reference.repository}/${path}`, endpoint);
-    const send = (authorization: string | undefined, expect: readonly number[]) => {
-      const headers = { ...call.headers, ...(authorization !== undefined && { authorization }) };
-      return http.get({ action, url, headers, expect, signal }, patience);
-    };
-    const expect = call.expect ?? [];
-    const known = tokens.authorization();
-    const response = await send(known, [...expect, 401]);
-    if (response.status !== 401) {
-      return response;
-    }
-    if (response.url.origin !== endpoint.origin) {
-      await response.discard();
-      throw new ConvertError(
-        'REGISTRY_PROTOCOL',
-        `${action}: found 401 at ${response.url.host}, to which the registry redirected, wanted the bytes`,
-      );
-    }
-    return await send(await tokens.renew(response, known, { action, signal }), expect);
-  }
 
   async function resolve({ signal }: SourceCallOptions = {}): Promise<Resolved> {
     const action = `fetching the manifest of ${name} from ${endpoint.host}`;
-    const patience = http.patience();
+    const patience = api.patience();
     const { response, bytes } = await readWhole({
       action,
       cap: documentCap,
       patience,
       signal,
       open: () =>
-        get({
+        api.call({
           action,
           path: `manifests/${reference.digest ?? reference.tag}`,
           headers: { accept: acceptedTypes },
           patience,
-          ...(signal && { signal }),
+          signal,
         }),
     });
     const digest = digestOf(bytes);
@@ -96,18 +56,19 @@ export function createRegistrySource(reference: Reference, options: RegistryOpti
     return { descriptor: { mediaType, digest, size: bytes.byteLength }, bytes };
   }
 
-  function fetch(descriptor: Descriptor, { signal }: SourceCallOptions = {}) {
+  function fetch(descriptor: Descriptor, { offset: from = 0, signal }: FetchOptions = {}) {
     const { digest, mediaType, size } = descriptor;
     const action = `fetching ${digest} of ${name} from ${endpoint.host}`;
     const isDocument = isDocumentType(mediaType);
-    const patience = http.patience();
+    const patience = api.patience();
     return transfer({
       action,
       size,
+      from,
       patience,
       signal,
       open: (offset) =>
-        get({
+        api.call({
           action,
           path: `${isDocument ? 'manifests' : 'blobs'}/${digest}`,
           headers: {
@@ -116,7 +77,7 @@ export function createRegistrySource(reference: Reference, options: RegistryOpti
           },
           expect: [416],
           patience,
-          ...(signal && { signal }),
+          signal,
         }),
     });
   }

@@ -1,9 +1,10 @@
 import { ConvertError } from '../../error.ts';
+import type { Credentials } from '../auth/credentials.ts';
 import type { HttpClient } from '../http/client.ts';
-import type { HttpResponse } from '../http/transport.ts';
+import type { HttpRequest } from '../http/transport.ts';
 import { shownUrl } from '../http/url.ts';
 import { readWhole } from '../http/whole.ts';
-import { type Challenge, parseChallenges } from './challenge.ts';
+import type { Challenge } from './challenge.ts';
 
 /** Bytes of a token server's answer. */
 const answerCap = 64 * 1024;
@@ -14,94 +15,56 @@ const defaultLifetime = 60;
 /** Seconds before its end from which a token is not sent any more: a request takes time. */
 const margin = 5;
 
-interface Token {
+/** How this tool calls itself to token servers that speak OAuth2. */
+const clientId = 'osv-convert';
+
+export interface Grant {
+  /** The value of an Authorization header. */
   readonly authorization: string;
   /** Milliseconds since 1970. */
   readonly expires: number;
 }
 
-export interface Tokens {
-  /** The Authorization to send; undefined while none is known to be wanted. */
-  authorization(): string | undefined;
-  /**
-   * Takes a 401 to a request that was sent with `rejected`, and gets the Authorization of a token
-   * that may do better. Requests that are refused at the same time share one token request.
-   * @throws ConvertError `AUTH_REQUIRED` when it takes more than anonymous access,
-   * `REGISTRY_PROTOCOL`, and what the token server leads to.
-   */
-  renew(response: HttpResponse, rejected: string | undefined, call: TokenCall): Promise<string>;
-}
-
 export interface TokenCall {
+  /** What the token is for, as error sentences begin. */
   readonly action: string;
-  readonly signal?: AbortSignal | undefined;
+  /** The registry that sent the challenge. */
+  readonly endpoint: URL;
+  readonly challenge: Challenge;
+  /** Such as `repository:library/nginx:pull`. */
+  readonly scopes: readonly string[];
+  readonly credentials: Credentials | undefined;
 }
 
-/** The bearer tokens for one repository of the registry at `endpoint`. */
-export function createTokens(http: HttpClient, endpoint: URL, repository: string): Tokens {
-  let token: Token | undefined;
-  let pending: Promise<Token> | undefined;
-
-  function authorization(): string | undefined {
-    return token !== undefined && token.expires > http.pace.now() ? token.authorization : undefined;
-  }
-
-  async function request(challenge: Challenge, { action, signal }: TokenCall): Promise<Token> {
-    const url = tokenUrl(challenge, endpoint, repository, action);
-    const asking = `${action}: asking ${url.host} for a token`;
-    const patience = http.patience();
-    const { bytes } = await readWhole({
-      action: asking,
-      cap: answerCap,
-      patience,
-      signal,
-      open: () => http.get({ action: asking, url, headers: {}, signal }, patience),
-    });
-    const { value, lifetime } = parseToken(bytes, asking);
-    const expires = http.pace.now() + Math.max(0, lifetime - margin) * 1000;
-    return { authorization: `Bearer ${value}`, expires };
-  }
-
-  return {
-    authorization,
-    async renew(response, rejected, call) {
-      await response.discard();
-      const challenge = bearerOf(response, call.action);
-      const current = authorization();
-      if (current !== undefined && current !== rejected) {
-        return current; // Another request has renewed it meanwhile.
-      }
-      pending ??= request(challenge, call).finally(() => {
-        pending = undefined;
-      });
-      token = await pending;
-      return token.authorization;
-    },
-  };
+/**
+ * Asks the token server of a Bearer challenge for a token: anonymously or with a password by GET
+ * (distribution, "Token Authentication"), with an identity token by an OAuth2 POST (distribution,
+ * "Token Authentication with OAuth2"), which is safe to send twice.
+ * @throws ConvertError `REGISTRY_PROTOCOL`, and what the token server leads to.
+ */
+export async function requestToken(http: HttpClient, call: TokenCall): Promise<Grant> {
+  const realm = realmOf(call);
+  const action = `${call.action}: asking ${realm.host} for a token`;
+  const patience = http.patience();
+  const request = tokenRequest(realm, call);
+  const { bytes } = await readWhole({
+    action,
+    cap: answerCap,
+    patience,
+    open: () => http.send({ action, ...request, repeatable: true }, patience),
+  });
+  const { value, lifetime } = parseToken(bytes, action);
+  const expires = http.pace.now() + Math.max(0, lifetime - margin) * 1000;
+  return { authorization: `Bearer ${value}`, expires };
 }
 
-function bearerOf(response: HttpResponse, action: string): Challenge {
-  const challenges = response.headers('www-authenticate').flatMap(parseChallenges);
-  const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
-  if (bearer !== undefined) {
-    return bearer;
-  }
-  const [other] = challenges;
-  if (other === undefined) {
-    throw new ConvertError(
-      'REGISTRY_PROTOCOL',
-      `${action}: found 401 without a challenge, wanted WWW-Authenticate`,
-    );
-  }
-  throw new ConvertError(
-    'AUTH_REQUIRED',
-    `${action}: found a registry that wants ${other.scheme} credentials, wanted anonymous access`,
-    { hint: 'check the name, or copy the image to a registry that anyone may pull from' },
-  );
+/** The value of an Authorization header (RFC 7617). */
+export function basicAuthorization(username: string, password: string): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 
 /** The realm must not be weaker than the registry: a token sent in the clear is everyone's. */
-function tokenUrl(challenge: Challenge, endpoint: URL, repository: string, action: string): URL {
+function realmOf({ challenge, endpoint, action }: TokenCall): URL {
   const realm = challenge.parameters.get('realm') ?? '';
   const plain = endpoint.protocol === 'http:';
   const url = URL.canParse(realm) ? new URL(realm) : undefined;
@@ -114,13 +77,37 @@ function tokenUrl(challenge: Challenge, endpoint: URL, repository: string, actio
   }
   url.username = '';
   url.password = '';
+  return url;
+}
+
+function tokenRequest(realm: URL, { challenge, scopes, credentials }: TokenCall): HttpRequest {
   const service = challenge.parameters.get('service');
+  if (credentials?.kind === 'identity-token') {
+    const form = new URLSearchParams({
+      grant_type: 'refresh_token',
+      client_id: clientId,
+      refresh_token: credentials.token,
+      ...(service !== undefined && { service }),
+      ...(scopes.length > 0 && { scope: scopes.join(' ') }),
+    });
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    return { url: realm, method: 'POST', headers, body: Buffer.from(form.toString()) };
+  }
+  const url = new URL(realm);
   if (service !== undefined) {
     url.searchParams.set('service', service);
   }
-  const scope = challenge.parameters.get('scope') ?? `repository:${repository}:pull`;
-  url.searchParams.set('scope', scope);
-  return url;
+  for (const scope of scopes) {
+    url.searchParams.append('scope', scope);
+  }
+  if (credentials === undefined) {
+    return { url, headers: {} };
+  }
+  url.searchParams.set('account', credentials.username);
+  return {
+    url,
+    headers: { authorization: basicAuthorization(credentials.username, credentials.password) },
+  };
 }
 
 function parseToken(bytes: Uint8Array, action: string) {

@@ -4,11 +4,14 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { parseDocument } from '../../../src/oci/document.ts';
 import { parseReference } from '../../../src/oci/reference.ts';
 import { readDocument } from '../../../src/source/document.ts';
+import { createHttpClient } from '../../../src/source/http/client.ts';
+import { parseChallenges } from '../../../src/source/registry/challenge.ts';
 import { endpointOf } from '../../../src/source/registry/endpoint.ts';
 import {
   createRegistrySource,
   type RegistryOptions,
 } from '../../../src/source/registry/registry.ts';
+import { requestToken } from '../../../src/source/registry/tokens.ts';
 import type { Source, SourceEvent } from '../../../src/source/source.ts';
 import { type Descriptor, digestOf } from '../../../store/index.ts';
 import { selfSignedCertificate } from '../../support/certificate.ts';
@@ -415,7 +418,6 @@ describe('tokens', () => {
       undefined,
       'Bearer token-1',
       undefined,
-      undefined,
       'Bearer token-2',
     ]);
   });
@@ -447,13 +449,6 @@ describe('tokens', () => {
       undefined,
       'REGISTRY_PROTOCOL',
       'token realm',
-    ],
-    [
-      'a fresh token is refused',
-      'Bearer realm="{realm}",service="{service}",scope="repository:other:pull"',
-      undefined,
-      'AUTH_REQUIRED',
-      'UNAUTHORIZED',
     ],
     ['the token server wants credentials', undefined, status(401), 'AUTH_REQUIRED', '401'],
     ['the token server denies access', undefined, status(403), 'ACCESS_DENIED', '403'],
@@ -504,20 +499,24 @@ describe('tokens', () => {
     expect(String(error)).not.toContain('token-1');
   });
 
+  test('lead to an error that names the command to type when a fresh one is refused', async () => {
+    const { source, registry } = await connect({ auth: { ...auth, uses: 0 } });
+    await expect(source.resolve()).rejects.toThrowError(
+      expect.objectContaining({
+        code: 'AUTH_REQUIRED',
+        message: expect.stringContaining('UNAUTHORIZED'),
+        hint: expect.stringContaining(`osv-convert login ${registry.host}`),
+      }),
+    );
+  });
+
   test('are not asked for over plain HTTP when the registry has TLS', async () => {
-    const { createTokens } = await import('../../../src/source/registry/tokens.ts');
-    const { createHttpClient } = await import('../../../src/source/http/client.ts');
     const { registry } = await connect();
-    const tokens = createTokens(createHttpClient(), new URL('https://registry.test'), 'acme/app');
-    const refused = {
-      url: new URL('https://registry.test/v2/'),
-      status: 401,
-      header: () => undefined,
-      headers: () => [`Bearer realm="http://${registry.host}/token"`],
-      body: (async function* () {})(),
-      discard: async () => undefined,
-    };
-    await expect(tokens.renew(refused, undefined, { action: 'fetching' })).rejects.toThrowError(
+    const [challenge] = parseChallenges(`Bearer realm="http://${registry.host}/token"`);
+    const endpoint = new URL('https://registry.test');
+    if (challenge === undefined) throw new Error('no challenge');
+    const call = { action: 'fetching', endpoint, challenge, scopes: [], credentials: undefined };
+    await expect(requestToken(createHttpClient(), call)).rejects.toThrowError(
       failure('REGISTRY_PROTOCOL', `found http://${registry.host}/token`, 'wanted an https URL'),
     );
     expect(registry.requests).toHaveLength(0);

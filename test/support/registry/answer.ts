@@ -45,16 +45,17 @@ export function send(
   let code = answer.status;
   const headers: Record<string, string> = { ...answer.headers, ...flaw('headers')?.headers };
   const whole = body.byteLength;
-  const asked = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1];
+  const [, asked, end] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
   if (code === 200 && asked !== undefined && flaw('ignore-range') === undefined) {
     const start = Number(asked) + (flaw('wrong-range') === undefined ? 0 : 1);
     if (start >= whole) {
       response.writeHead(416, { 'content-range': `bytes */${whole}` }).end();
       return;
     }
+    const last = end ? Math.min(Number(end), whole - 1) : whole - 1;
     code = 206;
-    headers['content-range'] = `bytes ${start}-${whole - 1}/${whole}`;
-    body = body.subarray(start);
+    headers['content-range'] = `bytes ${start}-${last}/${whole}`;
+    body = body.subarray(start, last + 1);
   }
   if (flaw('corrupt') !== undefined && body[0] !== undefined) {
     body[0] ^= 0xff;

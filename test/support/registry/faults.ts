@@ -1,5 +1,13 @@
 /** What a request is for. `data` is the host that blobs are redirected to. */
-export type Endpoint = 'manifest' | 'blob' | 'token' | 'data';
+export type Endpoint =
+  | 'ping'
+  | 'manifest'
+  | 'blob'
+  | 'upload'
+  | 'tags'
+  | 'referrers'
+  | 'token'
+  | 'data';
 
 /** How an answer goes wrong. Bodies keep their declared length unless the fault is about it. */
 export type Flaw =
@@ -30,6 +38,8 @@ export type Flaw =
   | { readonly kind: 'chunked' }
   /** Headers added to the right answer. */
   | { readonly kind: 'headers'; readonly headers: Readonly<Record<string, string>> }
+  /** The connection breaks after `after` bytes of the request's body, which are kept. */
+  | { readonly kind: 'break-upload'; readonly after: number }
   /** Sent elsewhere. */
   | { readonly kind: 'redirect'; readonly location: string; readonly status?: number };
 
@@ -37,17 +47,24 @@ export interface Fault {
   readonly on: Endpoint;
   /** Only requests whose path contains this. */
   readonly path?: string;
+  readonly method?: string;
   /** How many requests it strikes; every one unless given. */
   readonly times?: number;
   readonly flaw: Flaw;
 }
 
 /** Hands out, request by request, the flaws that strike it, in the order the faults are listed. */
-export function createFaults(faults: readonly Fault[]): (on: Endpoint, path: string) => Flaw[] {
+export function createFaults(
+  faults: readonly Fault[],
+): (on: Endpoint, path: string, method?: string) => Flaw[] {
   const left = faults.map((fault) => ({ ...fault, left: fault.times ?? Number.POSITIVE_INFINITY }));
-  return (on, path) => {
+  return (on, path, method = 'GET') => {
     const struck = left.filter(
-      (fault) => fault.on === on && fault.left > 0 && path.includes(fault.path ?? ''),
+      (fault) =>
+        fault.on === on &&
+        fault.left > 0 &&
+        path.includes(fault.path ?? '') &&
+        method === (fault.method ?? method),
     );
     for (const fault of struck) {
       fault.left -= 1;

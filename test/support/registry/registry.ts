@@ -1,13 +1,21 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { documentsOf, type Image } from '../image.ts';
+import type { Image } from '../image.ts';
 import { type Answer, errorAnswer, send } from './answer.ts';
-import { createFaults, type Fault } from './faults.ts';
+import { createContents } from './contents.ts';
+import { createFaults, type Endpoint, type Fault } from './faults.ts';
+import { referrersAnswer, tagsAnswer } from './lists.ts';
 import { createTokens, type TokenAuth } from './token.ts';
+import { createUploads, type UploadOptions } from './uploads.ts';
 
 export interface RegistryOptions {
-  /** By their names, `REPOSITORY:TAG`. */
+  /** By their names, `REPOSITORY:TAG`. Blobs are in the repositories of their images only. */
   readonly images: Readonly<Record<string, Image>>;
+  readonly uploads?: UploadOptions;
+  /** False: it knows no referrers API, only tags. */
+  readonly referrers?: boolean;
+  /** Tags or referrers to a page. */
+  readonly pageSize?: number;
   /** Every request for an image needs a bearer token of the token server at `/token`. */
   readonly auth?: TokenAuth;
   /** Blobs are redirected to a second origin, which refuses any request with Authorization. */
@@ -36,52 +44,117 @@ export interface Registry {
   close(): Promise<void>;
 }
 
-const notFound = errorAnswer(404, 'NAME_UNKNOWN', 'repository name not known to registry');
+const routes: readonly (readonly [Endpoint, RegExp])[] = [
+  ['ping', /^\/v2\/()()$/],
+  ['upload', /^\/v2\/(.+)\/blobs\/uploads\/([^/]*)$/],
+  ['manifest', /^\/v2\/(.+)\/manifests\/([^/]+)$/],
+  ['blob', /^\/v2\/(.+)\/blobs\/([^/]+)$/],
+  ['tags', /^\/v2\/(.+)\/tags\/list()$/],
+  ['referrers', /^\/v2\/(.+)\/referrers\/([^/]+)$/],
+];
 
-/** A registry on loopback that serves `images` and nothing else, and goes wrong on demand. */
+/** A registry on loopback that holds `images`, takes others, and goes wrong on demand. */
 export async function startRegistry(options: RegistryOptions): Promise<Registry> {
   const requests: LoggedRequest[] = [];
   const strike = createFaults(options.faults ?? []);
-  const contents = indexContents(options.images);
+  const contents = createContents(options.images);
   const scheme = options.tls === undefined ? 'http' : 'https';
   const tokens = options.auth === undefined ? undefined : createTokens(options.auth);
+  const { referrers = true, pageSize = 100 } = options;
   let host = '';
   let dataHost: string | undefined;
+  const origin = () => `${scheme}://${host}`;
+  const uploads = createUploads(contents, options.uploads ?? {}, origin);
 
   const log = (request: IncomingMessage, at: string) => {
     const { method = '', url = '', headers } = request;
     requests.push({ method, host: at, path: url, headers });
   };
 
-  const registry = await listen(options.tls, (request, response) => {
+  function answerOf(
+    request: IncomingMessage,
+    url: URL,
+    endpoint: Endpoint | undefined,
+    repository: string,
+    name: string,
+    body: Buffer,
+  ): Answer {
+    switch (endpoint) {
+      case 'ping':
+        return { status: 200, body: Buffer.from('{}') };
+      case 'upload':
+        return uploads.handle(request, url, repository, name, body);
+      case 'manifest':
+        return request.method === 'PUT'
+          ? takeManifest(request, repository, name, body)
+          : contents.manifest(repository, name);
+      case 'blob':
+        return dataHost === undefined || request.method === 'HEAD'
+          ? contents.blob(repository, name)
+          : redirectTo(`http://${dataHost}/data/${name}?signature=secret-${requests.length}`);
+      case 'tags':
+        return tagsAnswer(contents, url, repository, pageSize);
+      case 'referrers':
+        return referrers
+          ? referrersAnswer(contents, url, repository, name, pageSize)
+          : errorAnswer(404, 'NOT_FOUND', 'page not found');
+      default:
+        return errorAnswer(404, 'NAME_UNKNOWN', 'repository name not known to registry');
+    }
+  }
+
+  function takeManifest(
+    request: IncomingMessage,
+    repository: string,
+    name: string,
+    body: Buffer,
+  ): Answer {
+    const { config, layers = [], subject } = JSON.parse(body.toString());
+    for (const { digest } of [...(config ? [config] : []), ...layers]) {
+      if (contents.blobBytes(repository, digest) === undefined) {
+        return errorAnswer(400, 'MANIFEST_BLOB_UNKNOWN', `blob unknown to registry: ${digest}`);
+      }
+    }
+    const mediaType = request.headers['content-type'] ?? '';
+    const digest = contents.putManifest(repository, name, mediaType, body);
+    const headers = {
+      location: `/v2/${repository}/manifests/${digest}`,
+      'docker-content-digest': digest,
+      ...(referrers && subject && { 'oci-subject': subject.digest }),
+    };
+    return { status: 201, headers, body: Buffer.alloc(0) };
+  }
+
+  const registry = await listen(options.tls, async (request, response) => {
     log(request, host);
-    const url = new URL(request.url ?? '', `${scheme}://${host}`);
-    const reply = (answer: Answer, flaws: ReturnType<typeof strike>) =>
-      send(request, response, answer, flaws);
+    const url = new URL(request.url ?? '', origin());
+    const method = request.method ?? '';
     if (tokens !== undefined && url.pathname === '/token') {
-      reply(tokens.grant(url), strike('token', url.pathname));
+      send(request, response, tokens.grant(url), strike('token', url.pathname, method));
       return;
     }
-    const found = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(url.pathname);
-    const repository = found?.[1] ?? '';
-    const name = found?.[3] ?? '';
-    const endpoint = found?.[2] === 'manifests' ? 'manifest' : 'blob';
-    const refusal = tokens?.refuse(request, `${scheme}://${host}/token`, repository);
+    const [endpoint, pattern] = routes.find(([, route]) => route.test(url.pathname)) ?? [];
+    const [, repository = '', name = ''] = pattern?.exec(url.pathname) ?? [];
+    const refusal = tokens?.refuse(request, `${origin()}/token`, repository);
     if (refusal !== undefined) {
-      reply(refusal, []);
+      send(request, response, refusal, []);
       return;
     }
-    const flaws = strike(endpoint, url.pathname);
-    if (found === null) {
-      reply(url.pathname === '/v2/' ? { status: 200, body: Buffer.from('{}') } : notFound, flaws);
-    } else if (endpoint === 'manifest') {
-      reply(contents.manifest(repository, name), flaws);
-    } else if (dataHost !== undefined) {
-      const location = `http://${dataHost}/data/${name}?signature=secret-${requests.length}`;
-      reply({ status: 307, headers: { location }, body: Buffer.alloc(0) }, flaws);
-    } else {
-      reply(contents.blob(name), flaws);
+    const flaws = endpoint === undefined ? [] : strike(endpoint, url.pathname, method);
+    const limit = flaws.find((flaw) => flaw.kind === 'break-upload')?.after;
+    const body = await readBody(request, limit).catch(() => undefined);
+    if (body === undefined) return; // The client broke off.
+    if (limit !== undefined) {
+      uploads.keep(name, body);
+      request.socket.destroy();
+      return;
     }
+    // A request that is refused leaves no trace.
+    const struck = flaws.some(({ kind }) => kind === 'status' || kind === 'redirect');
+    const answer = struck
+      ? { status: 200, body: Buffer.alloc(0) }
+      : answerOf(request, url, endpoint, repository, name, body);
+    send(request, response, answer, flaws);
   });
   host = addressOf(registry);
 
@@ -91,9 +164,9 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
         const path = new URL(request.url ?? '', `http://${dataHost}`).pathname;
         const answer =
           request.headers.authorization === undefined
-            ? contents.blob(path.slice('/data/'.length))
+            ? contents.blob(undefined, path.slice('/data/'.length))
             : errorAnswer(400, 'InvalidArgument', 'Only one auth mechanism allowed');
-        send(request, response, answer, strike('data', path));
+        send(request, response, answer, strike('data', path, request.method));
       })
     : undefined;
   dataHost = data === undefined ? undefined : addressOf(data);
@@ -108,30 +181,20 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
   };
 }
 
-function indexContents(images: RegistryOptions['images']) {
-  const manifests = new Map<string, Answer>();
-  const blobs = new Map<string, Answer>();
-  for (const [name, image] of Object.entries(images)) {
-    const [repository, tag] = name.split(':');
-    for (const { mediaType, digest } of documentsOf(image)) {
-      const headers = { 'content-type': mediaType, 'docker-content-digest': digest };
-      const answer = { status: 200, headers, body: image.blobs.get(digest) ?? Buffer.alloc(0) };
-      for (const key of digest === image.root.digest ? [digest, tag] : [digest]) {
-        manifests.set(`${repository}/${key}`, answer);
-      }
-    }
-    for (const [digest, body] of image.blobs) {
-      const headers = { 'content-type': 'application/octet-stream' };
-      blobs.set(digest, { status: 200, headers, body });
-    }
+function redirectTo(location: string): Answer {
+  return { status: 307, headers: { location }, body: Buffer.alloc(0) };
+}
+
+/** The body of a request, or as much of it as `limit` bytes. */
+async function readBody(request: IncomingMessage, limit?: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (limit !== undefined && size >= limit) break;
   }
-  return {
-    manifest: (repository: string, name: string) =>
-      manifests.get(`${repository}/${name}`) ??
-      errorAnswer(404, 'MANIFEST_UNKNOWN', 'manifest unknown'),
-    blob: (digest: string) =>
-      blobs.get(digest) ?? errorAnswer(404, 'BLOB_UNKNOWN', 'blob unknown to registry'),
-  };
+  return Buffer.concat(chunks).subarray(0, limit);
 }
 
 async function listen(tls: RegistryOptions['tls'], listener: RequestListener): Promise<Server> {

@@ -17,7 +17,7 @@ export interface TokenAuth {
 const usual = 'Bearer realm="{realm}",service="{service}",scope="{scope}"';
 
 export function createTokens(auth: TokenAuth) {
-  const granted = new Map<string, { readonly scope: string; uses: number }>();
+  const granted = new Map<string, { readonly scopes: readonly string[]; uses: number }>();
 
   function grant(url: URL): Answer {
     if (url.searchParams.get('service') !== auth.service) {
@@ -25,7 +25,7 @@ export function createTokens(auth: TokenAuth) {
     }
     const token = `token-${granted.size + 1}`;
     granted.set(token, {
-      scope: url.searchParams.get('scope') ?? '',
+      scopes: url.searchParams.getAll('scope'),
       uses: auth.uses ?? Number.POSITIVE_INFINITY,
     });
     const body = { [auth.member ?? 'token']: token, expires_in: auth.expiresIn ?? 300 };
@@ -36,11 +36,12 @@ export function createTokens(auth: TokenAuth) {
     };
   }
 
-  /** The 401 for a request whose token is missing, spent, or for another repository. */
+  /** The 401 for a request whose token is missing, spent, or for another repository or right. */
   function refuse(request: IncomingMessage, realm: string, repository: string): Answer | undefined {
-    const scope = `repository:${repository}:pull`;
+    const reads = request.method === 'GET' || request.method === 'HEAD';
+    const scope = `repository:${repository}:${reads ? 'pull' : 'pull,push'}`;
     const token = granted.get(request.headers.authorization?.replace(/^Bearer /, '') ?? '');
-    if (token !== undefined && token.scope === scope && token.uses > 0) {
+    if (token !== undefined && token.uses > 0 && token.scopes.some((each) => covers(each, scope))) {
       token.uses -= 1;
       return undefined;
     }
@@ -54,4 +55,8 @@ export function createTokens(auth: TokenAuth) {
   }
 
   return { grant, refuse };
+}
+
+function covers(granted: string, wanted: string): boolean {
+  return granted === wanted || granted === `${wanted},push`;
 }
