@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 const top = resolve(import.meta.dirname, '..');
 
 /** The pipeline, in order: each stage may import only those before it (ARCHITECTURE.md). */
-const stages = ['oci', 'source', 'tree', 'elf', 'dotnet', 'osv', 'rofs', 'disk', 'run'];
+const stages = ['oci', 'source', 'target', 'tree', 'elf', 'dotnet', 'osv', 'rofs', 'disk', 'run'];
 
 /** Where each npm package may be imported: one home each keeps start-up light and seams real. */
 const packageHomes: Readonly<Record<string, readonly string[]>> = {

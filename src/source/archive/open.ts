@@ -1,0 +1,31 @@
+import { ConvertError } from '../../error.ts';
+import type { Images } from '../layout/images.ts';
+import { dockerImagesOf } from './docker-archive.ts';
+import { ociImagesOf } from './oci-archive.ts';
+import { type OpenTarOptions, openTarFile } from './tar-file.ts';
+
+/**
+ * The images of an archive, whichever of the two kinds it is. Docker from version 25 on writes
+ * both into one file; the layout is then preferred, since its manifests are those of the registry.
+ * @throws ConvertError `IMAGE_NOT_FOUND`, `ARCHIVE_INVALID`, `LAYER_LIMIT` and those of documents.
+ */
+export async function openArchive(path: string, options: OpenTarOptions): Promise<Images> {
+  const tar = await openTarFile(path, options);
+  try {
+    const images = (await ociImagesOf(tar, path)) ?? (await dockerImagesOf(tar, path));
+    if (images !== undefined) return images;
+  } catch (error) {
+    await tar.close();
+    throw error;
+  }
+  await tar.close();
+  throw notAnImage(path);
+}
+
+function notAnImage(path: string): ConvertError {
+  return new ConvertError(
+    'ARCHIVE_INVALID',
+    `reading the archive ${path}: found neither index.json nor manifest.json in it, wanted an archive of images`,
+    { hint: `docker save IMAGE -o ${path}` },
+  );
+}
