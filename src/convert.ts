@@ -8,7 +8,7 @@ import { composeGuest, type Guest } from './guest.ts';
 import { openLayers } from './open-layers.ts';
 import type { Kernel } from './osv/kernel.ts';
 import { findKernel, listKernels } from './osv/kernels.ts';
-import { pullMissing } from './pull.ts';
+import { obtain } from './pull.ts';
 import { createReport, type Report } from './report.ts';
 import { planRofs, type RofsPlan } from './rofs/plan.ts';
 import { addRuntime, type RuntimeOptions } from './runtime.ts';
@@ -41,7 +41,7 @@ export async function convert(
   const { onEvent, format, boot } = options;
   for (const path of [output, `${output}.json`]) openOutputFile(path).discard();
   const kernel = await kernelFor(store, options);
-  const image = await pullMissing(store, reference, options);
+  const image = await obtain(store, reference, options);
   const open = openLayers(store);
   try {
     const tree = await open.flatten(image.layers.map(({ diffID }) => diffID));

@@ -3,6 +3,11 @@ import type { DiffID, Digest } from '../store/index.ts';
 /** What a conversion tells while it runs; the members of one object per `event`. Sizes in bytes. */
 export type ConvertEvent =
   | { readonly event: 'resolved'; readonly reference: string; readonly digest: Digest }
+  /** Everything that will be downloaded or found present, so that totals hold from the start. */
+  | {
+      readonly event: 'planned';
+      readonly blobs: readonly { readonly digest: Digest; readonly size: number }[];
+    }
   | { readonly event: 'blob-present'; readonly digest: Digest; readonly size: number }
   | {
       readonly event: 'download';

@@ -25,12 +25,6 @@ export interface ImageSummary {
   readonly size: number;
 }
 
-/** The image named `name` in the store, or undefined when there is none of that name. */
-export async function findImage(store: Store, name: string): Promise<StoredImage | undefined> {
-  const descriptor = await store.refs.get(name);
-  return descriptor === undefined ? undefined : await loadImage(store, name, descriptor);
-}
-
 /**
  * Reads manifest and config back, verified.
  * @throws ConvertError `MANIFEST_INVALID`, `CONFIG_INVALID`, `IMAGE_UNSUPPORTED`; StoreError.

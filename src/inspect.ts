@@ -4,7 +4,7 @@ import { describeApp } from './dotnet/describe.ts';
 import { ConvertError } from './error.ts';
 import type { StoredImage } from './image.ts';
 import { openLayers } from './open-layers.ts';
-import { type PullOptions, pullMissing } from './pull.ts';
+import { obtain, type PullOptions } from './pull.ts';
 import { openContents } from './tree/contents.ts';
 
 /** What `inspect` tells; its shape is `schemas/inspect.schema.json`. */
@@ -51,7 +51,7 @@ export async function inspect(
   reference: string,
   options: PullOptions,
 ): Promise<Inspection> {
-  const image = await pullMissing(store, reference, options);
+  const image = await obtain(store, reference, options);
   const { config } = image.config;
   return {
     reference: image.name,

@@ -1,115 +1,206 @@
-import type { Descriptor, Store } from '../store/index.ts';
+import type { Digest, Store } from '../store/index.ts';
 import { ConvertError } from './error.ts';
-import type { OnEvent } from './event.ts';
-import { findImage, loadImage, type StoredImage } from './image.ts';
-import type { LayerPair } from './oci/config.ts';
-import { parseDocument } from './oci/document.ts';
+import { fetchLayers, type LayerTransfer } from './fetch-layers.ts';
+import { loadImage, type StoredImage } from './image.ts';
+import { type LockedImage, type LockFile, lockedDigests, lockMismatch } from './lock-file.ts';
+import { type Location, nameOf, parseLocation } from './oci/location.ts';
 import {
-  choosePlatform,
   formatPlatform,
+  normalizePlatform,
   type Platform,
   parsePlatform,
   platformMatches,
 } from './oci/platform.ts';
-import { formatReference, parseReference } from './oci/reference.ts';
-import { readDocument } from './source/document.ts';
-import { createRegistrySource } from './source/registry/registry.ts';
-import type { Resolved, Source } from './source/source.ts';
+import { parseReference } from './oci/reference.ts';
+import { type OpenImageOptions, openImage } from './open-image.ts';
+import { chooseManifest, readStored } from './resolve-image.ts';
+import type { Resolved } from './source/source.ts';
+import { lookInStore, type Sought } from './stored-image.ts';
 
-export interface PullOptions {
-  /** `os/architecture[/variant]`; `linux/amd64` when absent. */
-  readonly platform?: string;
-  /** True: HTTP to any host. False: HTTPS even on loopback. Absent: HTTP on loopback only. */
-  readonly plainHttp?: boolean;
-  readonly onEvent?: OnEvent;
-  readonly signal?: AbortSignal;
+export interface PullOptions extends OpenImageOptions {
+  /** `os/architecture[/variant]`; the configured one when absent, else `linux/amd64`. */
+  readonly platform?: string | undefined;
+  /** `missing` when absent. */
+  readonly pull?: PullPolicy;
+  /** True: no socket is opened; files and the store are read. */
+  readonly offline?: boolean;
+  /** What images must be; one that it does not name is refused. */
+  readonly lock?: LockFile;
 }
 
-/** Indexes that lead to indexes are followed this deep. */
-const maxIndexDepth = 4;
+/**
+ * When a registry is asked for an image: `always`, to learn what its name means now; when it is
+ * `missing` in the store; `never`.
+ */
+export type PullPolicy = 'always' | 'missing' | 'never';
 
-/** Layers in transfer or unpacking at one time. */
-const parallelLayers = 4;
+export interface Pulled {
+  /** As the images are named in the store. */
+  readonly name: string;
+  /** In the order of the platforms asked for. */
+  readonly images: readonly StoredImage[];
+  /** What the name meant, for a lock file; undefined where the store alone was asked. */
+  readonly meaning?: LockedImage;
+}
 
-/** The image from the store, pulled first when it is not there (or there for another platform). */
-export async function pullMissing(
+/**
+ * The image at a location, brought into the store by the pull policy. Files are read each time, for
+ * that the store has an image of their name says nothing of what is in them now.
+ * @throws ConvertError what `pullPlatforms` throws.
+ */
+export async function obtain(
   store: Store,
-  reference: string,
+  text: string,
   options: PullOptions,
 ): Promise<StoredImage> {
-  const wanted = parsePlatform(options.platform ?? 'linux/amd64');
-  const image = await findImage(store, formatReference(parseReference(reference)));
-  if (image !== undefined && platformMatches(image.config, wanted)) return image;
-  return await pull(store, reference, options);
+  const location = parseLocation(text);
+  const isNamed = location.transport === 'registry' || location.transport === 'store';
+  if (isNamed && (options.pull ?? 'missing') === 'missing') {
+    const found = await lookInStore(
+      store,
+      soughtOf(location, platformOf(options), options),
+      options,
+    );
+    if ('image' in found) return found.image;
+  }
+  return await pull(store, text, options);
 }
 
 /**
  * Brings an image into the store: index → platform → manifest → config → layers, each verified, each
  * layer unpacked. What is in the store already is not fetched again; the name is set last.
- * @throws ConvertError with the codes of sources, manifests and layers; StoreError.
+ * @throws ConvertError what `pullPlatforms` throws.
  */
-export async function pull(
-  store: Store,
-  reference: string,
-  options: PullOptions,
-): Promise<StoredImage> {
-  const parsed = parseReference(reference);
-  const platform = parsePlatform(options.platform ?? 'linux/amd64');
-  const source = createRegistrySource(parsed, {
-    ...(options.plainHttp !== undefined && { plainHttp: options.plainHttp }),
-    onEvent: ({ reason }) =>
-      options.onEvent?.({ event: 'warning', text: `${reason}; trying again` }),
-  });
-  return await pullFrom(source, store, formatReference(parsed), platform, options);
-}
-
-/** The part of `pull` that knows no registry. */
-export async function pullFrom(
-  source: Source,
-  store: Store,
-  name: string,
-  platform: Platform,
-  options: Pick<PullOptions, 'onEvent' | 'signal'>,
-): Promise<StoredImage> {
-  const transfer: Transfer = { ...options, source, store };
-  const { descriptor, bytes } = await resolveManifest(transfer, platform);
-  options.onEvent?.({ event: 'resolved', reference: name, digest: descriptor.digest });
-  const document = await parseDocument(bytes, descriptor.mediaType);
-  if (document.kind === 'index') throw nestedTooDeep();
-  await store.blobs.put(bytes);
-  await store.blobs.put(await readDocument(source, document.manifest.config, options));
-  const image = await loadImage(store, name, { ...descriptor, platform });
-  refuseOtherPlatform(image, platform);
-  await fetchLayers(transfer, image.layers);
-  await store.refs.set(name, image.descriptor);
+export async function pull(store: Store, text: string, options: PullOptions): Promise<StoredImage> {
+  const { images } = await pullPlatforms(store, text, [platformOf(options)], options);
+  const [image] = images;
+  if (image === undefined) throw new Error('pulling for one platform gave no image');
   return image;
 }
 
-interface Transfer extends Pick<PullOptions, 'onEvent' | 'signal'> {
-  readonly source: Source;
-  readonly store: Store;
-}
-
-async function resolveManifest(
-  { source, store, ...options }: Transfer,
-  platform: Platform,
-): Promise<Resolved> {
-  let found = await source.resolve(options);
-  for (let depth = 0; depth < maxIndexDepth; depth += 1) {
-    const document = await parseDocument(found.bytes, found.descriptor.mediaType);
-    if (document.kind === 'manifest') return found;
-    await store.blobs.put(found.bytes);
-    const descriptor = choosePlatform(document.index, platform);
-    found = { descriptor, bytes: await readDocument(source, descriptor, options) };
+/**
+ * Like `pull`, for several platforms of a name, whose meaning is asked for once.
+ * @throws ConvertError the codes of sources, manifests and layers; `OFFLINE` when the store lacks what
+ * may not be fetched; `LOCK_MISSING`, `LOCK_MISMATCH`; StoreError.
+ */
+export async function pullPlatforms(
+  store: Store,
+  text: string,
+  platforms: readonly Platform[],
+  options: PullOptions,
+): Promise<Pulled> {
+  const location = parseLocation(text);
+  const name = nameOf(location);
+  const wanted = platforms.map((platform) => soughtOf(location, platform, options));
+  const images: StoredImage[] = [];
+  if (isClosed(location, options)) {
+    for (const sought of wanted) images.push(await takeFromStore(store, sought, options));
+    return { name, images };
   }
-  return found;
+  const { lock, onEvent, signal } = options;
+  const locked = lock && wanted[0]?.root;
+  const source = await openImage(store, pinned(location, locked), options);
+  try {
+    const transfer = { store, source, ...(onEvent && { onEvent }), ...(signal && { signal }) };
+    const root = await source.resolve(options);
+    requireLocked(lock, name, root.descriptor.digest, locked);
+    const digests: Record<string, Digest> = {};
+    for (const sought of wanted) {
+      const image = await pullOne(transfer, root, sought, lock);
+      images.push(image);
+      digests[formatPlatform(sought.platform)] = image.descriptor.digest;
+    }
+    // A name in the store stays the one it has, however short it was written.
+    if (location.transport !== 'store') {
+      for (const { descriptor } of images) await store.refs.set(name, descriptor);
+    }
+    return { name, images, meaning: { digest: root.descriptor.digest, platforms: digests } };
+  } finally {
+    await source.close();
+  }
 }
 
-function nestedTooDeep(): ConvertError {
-  return new ConvertError(
-    'MANIFEST_INVALID',
-    `resolving the image: found indexes nested deeper than ${maxIndexDepth}, wanted a manifest`,
-  );
+/** The platform that is meant: as given, as configured, or the usual one. */
+export function platformOf({ platform, config }: PullOptions): Platform {
+  return parsePlatform(platform ?? config?.platform ?? 'linux/amd64');
+}
+
+/** An image with what the lock file says of it. */
+interface Wanted extends Sought {
+  readonly root?: Digest;
+}
+
+function soughtOf(location: Location, platform: Platform, { lock }: PullOptions): Wanted {
+  const name = nameOf(location);
+  if (lock === undefined) return { name, platform };
+  const { root, manifest } = lockedDigests(lock, name, formatPlatform(platform));
+  return { name, platform, root, digest: manifest };
+}
+
+/** True when the store alone may be asked. */
+function isClosed({ transport }: Location, { pull, offline = false }: PullOptions): boolean {
+  return (pull === 'never' && transport !== 'store') || (offline && transport === 'registry');
+}
+
+async function takeFromStore(
+  store: Store,
+  sought: Wanted,
+  options: PullOptions,
+): Promise<StoredImage> {
+  const { name, platform } = sought;
+  const found = await lookInStore(store, sought, options);
+  if (!('image' in found)) {
+    throw new ConvertError(
+      'OFFLINE',
+      `reading ${name} from the store: found no ${found.missing}, wanted all of it there (${options.offline ? '--offline' : '--pull never'})`,
+      { hint: `osv-convert pull --platform ${formatPlatform(platform)} ${name}` },
+    );
+  }
+  options.onEvent?.({
+    event: 'resolved',
+    reference: name,
+    digest: found.image.descriptor.digest,
+  });
+  return found.image;
+}
+
+/** A locked tag is not asked for: what it was locked to is. */
+function pinned(location: Location, digest: Digest | undefined): Location {
+  if (location.transport !== 'registry' || digest === undefined) return location;
+  const { registry, repository } = location.reference;
+  return { ...location, reference: parseReference(`${registry}/${repository}@${digest}`) };
+}
+
+function requireLocked(
+  lock: LockFile | undefined,
+  name: string,
+  found: Digest,
+  wanted: Digest | undefined,
+): void {
+  if (lock === undefined || wanted === undefined || found === wanted) return;
+  throw lockMismatch(lock, name, found, wanted);
+}
+
+async function pullOne(
+  transfer: LayerTransfer,
+  root: Resolved,
+  { name, platform, digest: locked }: Wanted,
+  lock: LockFile | undefined,
+): Promise<StoredImage> {
+  const { store } = transfer;
+  const { descriptor, bytes, manifest } = await chooseManifest(transfer, root, platform);
+  const { mediaType, digest, size } = descriptor;
+  requireLocked(lock, name, digest, locked);
+  transfer.onEvent?.({ event: 'resolved', reference: name, digest });
+  await store.blobs.put(bytes);
+  await readStored(transfer, manifest.config);
+  const image = await loadImage(store, name, { mediaType, digest, size });
+  refuseOtherPlatform(image, platform);
+  await fetchLayers(transfer, image.layers);
+  return {
+    ...image,
+    descriptor: { ...image.descriptor, platform: normalizePlatform(image.config) },
+  };
 }
 
 function refuseOtherPlatform({ name, config, platform }: StoredImage, wanted: Platform): void {
@@ -128,63 +219,4 @@ function refuseOtherPlatform({ name, config, platform }: StoredImage, wanted: Pl
     `pulling ${name}: found an image for ${platform} only, wanted ${formatPlatform(wanted)}`,
     { hint: `osv-convert pull --platform ${platform} ${name}` },
   );
-}
-
-/** The first failure ends the other transfers; what came whole stays in the store. */
-async function fetchLayers(transfer: Transfer, layers: readonly LayerPair[]): Promise<void> {
-  const failed = new AbortController();
-  const signal =
-    transfer.signal === undefined
-      ? failed.signal
-      : AbortSignal.any([transfer.signal, failed.signal]);
-  const queue = distinct(layers);
-  const worker = async (): Promise<void> => {
-    for (let layer = queue.shift(); layer !== undefined; layer = queue.shift()) {
-      try {
-        await fetchLayer({ ...transfer, signal }, layer);
-      } catch (error) {
-        queue.length = 0;
-        failed.abort(error);
-        throw error;
-      }
-    }
-  };
-  const ends = await Promise.allSettled(Array.from({ length: parallelLayers }, worker));
-  if (ends.some((end) => end.status === 'rejected')) {
-    transfer.signal?.throwIfAborted();
-    throw failed.signal.reason;
-  }
-}
-
-/** An image may name one layer twice, and one layer by two blobs; every blob is fetched, once. */
-function distinct(layers: readonly LayerPair[]): LayerPair[] {
-  const key = ({ descriptor, diffID }: LayerPair): string => `${descriptor.digest} ${diffID}`;
-  return [...new Map(layers.map((layer) => [key(layer), layer])).values()];
-}
-
-async function fetchLayer(transfer: Transfer, { descriptor, diffID }: LayerPair): Promise<void> {
-  const { source, store, onEvent, signal } = transfer;
-  const options = signal === undefined ? {} : { signal };
-  const { digest, size } = descriptor;
-  if ((await store.blobs.size(digest)) === size) {
-    onEvent?.({ event: 'blob-present', digest, size });
-  } else {
-    const bytes = counted(source.fetch(descriptor, options), descriptor, onEvent);
-    await store.blobs.write(descriptor, bytes, options);
-  }
-  await store.layers.ingest(digest, diffID, options);
-  onEvent?.({ event: 'layer', diffID });
-}
-
-async function* counted(
-  bytes: AsyncIterable<Uint8Array>,
-  { digest, size }: Descriptor,
-  onEvent: OnEvent | undefined,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  let received = 0;
-  for await (const chunk of bytes) {
-    received += chunk.byteLength;
-    yield chunk;
-    onEvent?.({ event: 'download', digest, received, size });
-  }
 }

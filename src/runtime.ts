@@ -8,7 +8,7 @@ import { planLibraries } from './dotnet/libraries.ts';
 import { planPack } from './dotnet/pack.ts';
 import type { OpenLayers } from './open-layers.ts';
 import { packOnce } from './packed-layer.ts';
-import { type PullOptions, pullMissing } from './pull.ts';
+import { obtain, type PullOptions } from './pull.ts';
 import { openContents } from './tree/contents.ts';
 import { type Edit, editTree } from './tree/edit.ts';
 import { lookup } from './tree/lookup.ts';
@@ -84,7 +84,7 @@ async function openRuntimeSource(
   if (/^[./]/.test(runtime) || (await isFolder(runtime))) {
     return { source: { path: runtime }, layers: [] };
   }
-  const image = await pullMissing(store, runtime, options);
+  const image = await obtain(store, runtime, options);
   const layers = image.layers.map(({ diffID }) => diffID);
   const tree = await open.flatten(layers);
   return { source: { tree, contents: openContents(open.layers) }, tree, layers };

@@ -3,9 +3,9 @@ import type { Report } from '../report.ts';
 import { collect, parseEnv } from './env.ts';
 import { formatBytes, printable, quoteWords } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
-import { addSourceOptions, type SourceOptions } from './source-options.ts';
+import { addObtainOptions, type ObtainOptions, pullOptionsOf } from './source-options.ts';
 
-interface BuildOptions extends SourceOptions {
+interface BuildOptions extends ObtainOptions {
   readonly output: string;
   readonly format?: 'raw' | 'qcow2';
   readonly boot: 'bios' | 'direct';
@@ -22,7 +22,10 @@ export function addBuild(program: Command): void {
       'Writes a bootable OSv disk from an image, and FILE.json, a report of what went into it. ' +
         'An image that is not in the store is pulled first.',
     )
-    .argument('<ref>', 'image reference')
+    .argument(
+      '<ref>',
+      'image: a reference, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, store:NAME',
+    )
     .requiredOption('-o, --output <file>', 'the disk to write')
     .addOption(
       new Option(
@@ -42,7 +45,7 @@ export function addBuild(program: Command): void {
       'auto',
     )
     .option('--env <NAME=VALUE>', 'set a variable of the guest (repeatable)', collect);
-  addGlobalOptions(addSourceOptions(command)).action(buildCommand);
+  addGlobalOptions(addObtainOptions(command)).action(buildCommand);
 }
 
 async function buildCommand(ref: string, options: BuildOptions, command: Command): Promise<void> {
@@ -50,8 +53,12 @@ async function buildCommand(ref: string, options: BuildOptions, command: Command
   const { convert } = await import('../convert.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
     const format = options.format ?? (options.output.endsWith('.qcow2') ? 'qcow2' : 'raw');
+    const { boot, kernel, runtime } = options;
     const report = await convert(store, ref, options.output, {
-      ...options,
+      ...(await pullOptionsOf(options, process.env)),
+      ...(kernel !== undefined && { kernel }),
+      boot,
+      runtime,
       format,
       env: parseEnv(options.env),
       hostEnv: process.env,

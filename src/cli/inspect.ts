@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Inspection } from '../inspect.ts';
 import { formatBytes, formatTable, printable, quoteWords } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
-import { addSourceOptions, type SourceOptions } from './source-options.ts';
+import { addObtainOptions, type ObtainOptions, pullOptionsOf } from './source-options.ts';
 
 export function addInspect(program: Command): void {
   const command = program
@@ -12,19 +12,23 @@ export function addInspect(program: Command): void {
       'Tells platform, layers and config of an image, and which .NET app it starts, with the evidence. ' +
         'An image that is not in the store is pulled first.',
     )
-    .argument('<ref>', 'image reference');
-  addGlobalOptions(addSourceOptions(command)).action(inspectCommand);
+    .argument(
+      '<ref>',
+      'image: a reference, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, store:NAME',
+    );
+  addGlobalOptions(addObtainOptions(command)).action(inspectCommand);
 }
 
 async function inspectCommand(
   ref: string,
-  options: SourceOptions,
+  options: ObtainOptions,
   command: Command,
 ): Promise<void> {
   const { withSession } = await import('./session.ts');
   const { inspect } = await import('../inspect.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
-    const inspection = await inspect(store, ref, { ...options, onEvent, signal });
+    const told = await pullOptionsOf(options, process.env);
+    const inspection = await inspect(store, ref, { ...told, onEvent, signal });
     await print(inspection, textOf(inspection));
   });
 }

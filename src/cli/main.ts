@@ -3,13 +3,23 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { ConvertError, exitCodes } from '../error.ts';
 import { addBuild } from './build.ts';
+import { addDoctor } from './doctor.ts';
 import { addGlobalOptions } from './globals.ts';
 import { addImages } from './images.ts';
 import { addInspect } from './inspect.ts';
 import { addKernel } from './kernel.ts';
+import { addLoad } from './load.ts';
+import { addLogin } from './login.ts';
+import { addLogout } from './logout.ts';
+import { addLsTags } from './ls-tags.ts';
 import { addPull } from './pull.ts';
+import { addPush } from './push.ts';
+import { addReferrers } from './referrers.ts';
+import { addRm } from './rm.ts';
 import { addRun } from './run.ts';
+import { addSave } from './save.ts';
 import { outliveClosedStreams, StdoutClosed } from './stdout.ts';
+import { addTag } from './tag.ts';
 
 async function main(argv: readonly string[]): Promise<number> {
   try {
@@ -49,7 +59,25 @@ function createProgram(): Command {
     .enablePositionalOptions()
     .configureOutput({ outputError: () => undefined })
     .exitOverride();
-  for (const add of [addPull, addBuild, addRun, addInspect, addImages, addKernel]) add(program);
+  for (const add of [
+    addPull,
+    addBuild,
+    addRun,
+    addInspect,
+    addImages,
+    addKernel,
+    addLogin,
+    addLogout,
+    addSave,
+    addLoad,
+    addTag,
+    addRm,
+    addPush,
+    addLsTags,
+    addReferrers,
+    addDoctor,
+  ])
+    add(program);
   return program.addHelpText('after', examples);
 }
 

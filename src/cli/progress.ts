@@ -1,21 +1,30 @@
 import type { ConvertEvent, OnEvent } from '../event.ts';
+import { paintBars } from './bars.ts';
 import { formatBytes, printable } from './format.ts';
 import type { GlobalOptions } from './globals.ts';
+import { createTally } from './tally.ts';
 
 export interface Progress {
   readonly onEvent: OnEvent;
-  /** Takes the status line off the terminal, so that other text can be printed. */
+  /** Takes the bars off the terminal, so that other text can be printed. */
   clear(): void;
 }
 
 interface Screen {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
   write(text: string): unknown;
 }
 
-/** Milliseconds between two repaints of the status line or two JSON events of one kind and digest. */
+/** Milliseconds between two frames, or two JSON events of one kind and digest. */
 const interval = 100;
+
+/** Milliseconds after which a frame is painted anew though nothing came: the rate falls. */
+const staleAfter = 1000;
+
+/** Milliseconds between two lines on a long download where there are no bars. */
+const plainInterval = 10_000;
 
 export function createProgress(
   globals: Pick<GlobalOptions, 'quiet' | 'progress'>,
@@ -39,8 +48,18 @@ function silentProgress(screen: Screen, quiet: boolean): Progress {
 }
 
 function plainProgress(screen: Screen): Progress {
+  const tally = createTally();
+  let last: number | undefined;
   return {
     onEvent: (event) => {
+      const now = performance.now();
+      last ??= now;
+      if (tally.take(event, now) && now - last >= plainInterval) {
+        last = now;
+        const { total } = tally.standing(now);
+        const lines = total === undefined ? [] : paintBars({ works: [], total }, plainExtent);
+        for (const line of lines) screen.write(`${line}\n`);
+      }
       const line = lineOf(event);
       if (line !== undefined) screen.write(`${line}\n`);
     },
@@ -48,41 +67,52 @@ function plainProgress(screen: Screen): Progress {
   };
 }
 
-/** One line that tells of all work under way, below the lines of what is done. */
+/** Too narrow for bars, wide enough for figures. */
+const plainExtent = { columns: 64, rows: 24 };
+
+/**
+ * Bars of what is under way, below the lines of what is done. A frame is one write that overpaints
+ * the one before, so that nothing flickers; frames come from a timer, at most ten a second.
+ */
 function liveProgress(screen: Screen): Progress {
-  const pending = new Map<string, Measure>();
-  let painted = { at: 0, label: '' };
-  let shown = false;
-  const clear = (): void => {
-    if (shown) screen.write('\r\x1b[K');
-    shown = false;
+  const tally = createTally();
+  let lines: string[] = [];
+  let shown = 0;
+  let changed = false;
+  let paintedAt = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  const paint = (bars: readonly string[]): void => {
+    const home = shown > 1 ? `\r\x1b[${shown - 1}A` : shown > 0 ? '\r' : '';
+    const above = lines.map((line) => `${line}\x1b[K\n`).join('');
+    const text = `${home}${above}${bars.map((bar) => `${bar}\x1b[K`).join('\n')}`;
+    if (text !== '') screen.write(shown > 0 ? `${text}\x1b[J` : text);
+    lines = [];
+    shown = bars.length;
   };
-  const paint = (label: string): void => {
+
+  const frame = (): void => {
     const now = performance.now();
-    if (painted.label === label && now - painted.at < interval) return;
-    painted = { at: now, label };
-    const alike = [...pending.values()].filter((one) => one.label === label);
-    const done = sum(alike.map((one) => one.done));
-    const size = sum(alike.map((one) => one.size));
-    const percent = size === 0 ? 100 : Math.floor((100 * done) / size);
-    const text = `${label} ${formatBytes(done)} of ${formatBytes(size)} (${percent} %)`;
-    screen.write(`\r\x1b[K${text.slice(0, (screen.columns || 80) - 1)}`);
-    shown = true;
+    if (!changed && now - paintedAt < staleAfter) return;
+    changed = false;
+    paintedAt = now;
+    const { columns, rows } = screen;
+    paint(paintBars(tally.standing(now), { columns: columns || 80, rows: rows || 24 }));
   };
+
   return {
     onEvent: (event) => {
-      const measured = measureOf(event);
-      if (measured !== undefined) {
-        pending.set(measured.key, measured);
-        paint(measured.label);
-        return;
-      }
       const line = lineOf(event);
-      if (line === undefined) return;
-      clear();
-      screen.write(`${line}\n`);
+      if (line !== undefined) lines.push(line);
+      if (!tally.take(event, performance.now()) && line === undefined) return;
+      changed = true;
+      timer ??= setInterval(frame, interval).unref();
     },
-    clear,
+    clear: () => {
+      clearInterval(timer);
+      timer = undefined;
+      paint([]);
+    },
   };
 }
 
@@ -91,11 +121,11 @@ function jsonProgress(screen: Screen): Progress {
   const last = new Map<string, number>();
   return {
     onEvent: (event) => {
-      const measured = measureOf(event);
-      if (measured !== undefined && measured.done < measured.size) {
+      const running = runningOf(event);
+      if (running !== undefined) {
         const now = performance.now();
-        if (now - (last.get(measured.key) ?? Number.NEGATIVE_INFINITY) < interval) return;
-        last.set(measured.key, now);
+        if (now - (last.get(running) ?? Number.NEGATIVE_INFINITY) < interval) return;
+        last.set(running, now);
       }
       screen.write(`${JSON.stringify(event)}\n`);
     },
@@ -103,29 +133,18 @@ function jsonProgress(screen: Screen): Progress {
   };
 }
 
-interface Measure {
-  readonly key: string;
-  readonly label: string;
-  readonly done: number;
-  readonly size: number;
-}
-
-function measureOf(event: ConvertEvent): Measure | undefined {
-  if (event.event === 'download') {
-    return { key: `d${event.digest}`, label: 'pulling', done: event.received, size: event.size };
+/** What an event is about of which more are to come; undefined for one that may be the last. */
+function runningOf(event: ConvertEvent): string | undefined {
+  switch (event.event) {
+    case 'download':
+      return event.received < event.size ? `download ${event.digest}` : undefined;
+    case 'unpack':
+      return event.read < event.size ? `unpack ${event.digest}` : undefined;
+    case 'write':
+      return event.written < event.size ? `write ${event.path}` : undefined;
+    default:
+      return undefined;
   }
-  if (event.event === 'unpack') {
-    return {
-      key: `u${event.digest}`,
-      label: 'pulling and unpacking',
-      done: event.read,
-      size: event.size,
-    };
-  }
-  if (event.event === 'write') {
-    return { key: `w${event.path}`, label: 'writing', done: event.written, size: event.size };
-  }
-  return undefined;
 }
 
 function lineOf(event: ConvertEvent): string | undefined {
@@ -149,8 +168,4 @@ function lineOf(event: ConvertEvent): string | undefined {
 
 function short(digest: string): string {
   return digest.slice(0, 'sha256:'.length + 12);
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, one) => total + one, 0);
 }

@@ -1,7 +1,21 @@
 import type { Command } from 'commander';
+import { ConvertError } from '../error.ts';
+import type { StoredImage } from '../image.ts';
+import type { Pulled } from '../pull.ts';
+import { collect } from './env.ts';
 import { formatBytes } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
-import { addSourceOptions, type SourceOptions } from './source-options.ts';
+import {
+  addPolicyOptions,
+  addReachOptions,
+  type PolicyOptions,
+  pullOptionsOf,
+} from './source-options.ts';
+
+interface PullCommandOptions extends PolicyOptions {
+  readonly platform?: readonly string[];
+  readonly referrers?: boolean;
+}
 
 export function addPull(program: Command): void {
   const command = program
@@ -10,19 +24,62 @@ export function addPull(program: Command): void {
     .description(
       'Brings an image into the store: manifest, config and layers, each verified, then unpacked.',
     )
-    .argument('<ref>', 'image, such as mcr.microsoft.com/dotnet/samples:aspnetapp');
-  addGlobalOptions(addSourceOptions(command)).action(pullCommand);
+    .argument('<ref>', 'image, such as mcr.microsoft.com/dotnet/samples:aspnetapp or oci:DIR:TAG')
+    .option(
+      '--platform <os/arch>',
+      'platform of the image, repeatable (default: the configured one, else linux/amd64)',
+      collect,
+    )
+    .option('--referrers', 'bring what refers to the image too: signatures, SBOMs')
+    .option(
+      '--lock <file>',
+      'write what the name means now to a lock file; with --frozen: the file to go by',
+    );
+  addGlobalOptions(addPolicyOptions(addReachOptions(command))).action(pullCommand);
 }
 
-async function pullCommand(ref: string, options: SourceOptions, command: Command): Promise<void> {
+async function pullCommand(
+  ref: string,
+  options: PullCommandOptions,
+  command: Command,
+): Promise<void> {
   const { withSession } = await import('./session.ts');
-  const { pull } = await import('../pull.ts');
+  const { platformOf, pullPlatforms } = await import('../pull.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
-    const image = await pull(store, ref, { ...options, onEvent, signal });
-    const size = image.manifest.layers.reduce((total, layer) => total + layer.size, 0);
-    await print(
-      { reference: image.name, digest: image.descriptor.digest, platform: image.platform, size },
-      `${image.name}@${image.descriptor.digest} (${image.platform}, ${formatBytes(size)})\n`,
-    );
+    const told = { ...(await pullOptionsOf(options, process.env)), onEvent, signal };
+    const named = options.platform ?? [undefined];
+    const platforms = named.map((platform) => platformOf({ ...told, platform }));
+    const pulled = await pullPlatforms(store, ref, platforms, told);
+    if (options.lock !== undefined && !options.frozen) await writeLock(options.lock, pulled);
+    const rows = pulled.images.map(rowOf);
+    const [first, ...others] = rows;
+    const result = others.length === 0 ? first : { images: rows };
+    const text = rows.map(lineOf).join('');
+    if (!options.referrers) return await print(result, text);
+    const { pullReferrersOf } = await import('../pull-referrers.ts');
+    const referrers = await pullReferrersOf(store, ref, pulled, told);
+    const counted = `${referrers.length} ${referrers.length === 1 ? 'referrer' : 'referrers'}\n`;
+    await print({ ...result, referrers }, text + counted);
   });
+}
+
+async function writeLock(path: string, { name, meaning }: Pulled): Promise<void> {
+  if (meaning === undefined) {
+    throw new ConvertError(
+      'USAGE',
+      `locking ${name}: found --offline, wanted a registry that says what the name means now`,
+      { hint: `osv-convert pull --lock ${path} ${name}` },
+    );
+  }
+  const { lockImage } = await import('../lock-file.ts');
+  await lockImage(path, name, meaning);
+}
+
+function rowOf({ name, descriptor, platform, manifest }: StoredImage) {
+  const size = manifest.layers.reduce((total, layer) => total + layer.size, 0);
+  return { reference: name, digest: descriptor.digest, platform, size };
+}
+
+function lineOf({ reference, digest, platform, size }: ReturnType<typeof rowOf>): string {
+  return `${reference}@${digest} (${platform}, ${formatBytes(size)})\n`;
 }

@@ -10,10 +10,10 @@ import { parsePortForward } from '../run/port-forward.ts';
 import { runMachine } from '../run/qemu.ts';
 import { parseEnv } from './env.ts';
 import type { Session } from './session.ts';
-import type { SourceOptions } from './source-options.ts';
+import { type ObtainOptions, pullOptionsOf } from './source-options.ts';
 import { writeStdout } from './stdout.ts';
 
-export interface RunCommandOptions extends SourceOptions {
+export interface RunCommandOptions extends ObtainOptions {
   readonly publish?: readonly string[];
   readonly memory: string;
   readonly cpus: string;
@@ -47,8 +47,9 @@ export async function runTarget(
     const { store, onEvent, signal } = session;
     const { name, loader } = await findKernel(store, machine.kernel);
     await convert(store, target, disk, {
-      ...options,
+      ...(await pullOptionsOf(options, process.env)),
       kernel: name,
+      runtime: options.runtime,
       format: 'raw',
       // With a loader on it the disk boots also where its command line is too long to be handed over.
       boot: loader === undefined ? 'direct' : 'bios',
@@ -63,11 +64,11 @@ export async function runTarget(
   }
 }
 
-/** What looks like a path is one, so that a misspelt file is not looked for in a registry. */
+/** What looks like a path, and has no transport before it, is one, so that a misspelt file is not looked for in a registry. */
 async function isDisk(target: string): Promise<boolean> {
   const found = await stat(target).catch(() => undefined);
   if (found?.isFile()) return true;
-  if (!/^(?:\.{0,2}\/)|\.(?:raw|img|qcow2)$/.test(target)) return false;
+  if (!/^\.{0,2}\/|^[^:]*\.(?:raw|img|qcow2)$/.test(target)) return false;
   throw new ConvertError(
     'USAGE',
     `running ${target}: found ${found ? 'something that is no file' : 'no such file'}, wanted a disk or an image reference`,

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { collect } from './env.ts';
 import { addGlobalOptions } from './globals.ts';
 import type { RunCommandOptions } from './run-machine.ts';
-import { addSourceOptions } from './source-options.ts';
+import { addObtainOptions } from './source-options.ts';
 
 export function addRun(program: Command): void {
   const command = program
@@ -28,7 +28,7 @@ export function addRun(program: Command): void {
         .choices(['auto', 'kvm', 'tcg'])
         .default('auto'),
     );
-  addGlobalOptions(addSourceOptions(command)).action(runCommand);
+  addGlobalOptions(addObtainOptions(command)).action(runCommand);
 }
 
 async function runCommand(

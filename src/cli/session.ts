@@ -25,13 +25,22 @@ export async function withSession(
   const globals = globalOptionsOf(command, process.env);
   const interrupt = new AbortController();
   const onSignal = (): void =>
-    interrupt.abort(new ConvertError('INTERRUPTED', 'interrupted: nothing half-written was left'));
+    interrupt.abort(
+      new ConvertError('INTERRUPTED', 'interrupted: what was downloaded is kept, nothing else'),
+    );
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   const progress = createProgress(globals, process.stderr, process.env);
   try {
     await work({
       globals,
-      store: await openStore(globals.store),
+      store: await openStore(globals.store, {
+        onEvent: (event) => {
+          if (event.event === 'layer-progress') {
+            const { digest, read, size } = event;
+            progress.onEvent({ event: 'unpack', digest, read, size });
+          }
+        },
+      }),
       onEvent: progress.onEvent,
       signal: interrupt.signal,
       print: async (value, text) => {

@@ -12,9 +12,20 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly nodeArgs?: readonly string[];
   readonly signal?: AbortSignal;
+  /** What the process is sent when `signal` aborts; SIGINT unless given. */
+  readonly killSignal?: NodeJS.Signals;
   /** Called with everything printed on stdout so far. */
   readonly onStdout?: (text: string) => void;
 }
+
+/** Writes the address of every module that is loaded to stderr, as `nodeArgs`. */
+export const traceLoading = [
+  '--import',
+  `data:text/javascript,${encodeURIComponent(
+    'import { register } from "node:module";' +
+      'register("data:text/javascript,export async function load(url, context, next) { process._rawDebug(url); return next(url, context); }");',
+  )}`,
+];
 
 /** Runs the built command line tool, as a user's shell would. */
 export async function runCli(
@@ -28,7 +39,9 @@ export async function runCli(
     stdio: ['ignore', 'pipe', 'pipe'],
     env,
   });
-  options.signal?.addEventListener('abort', () => child.kill('SIGINT'), { once: true });
+  options.signal?.addEventListener('abort', () => child.kill(options.killSignal ?? 'SIGINT'), {
+    once: true,
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -3,19 +3,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCli } from '../../support/cli.ts';
+import { runCli, traceLoading } from '../../support/cli.ts';
 import { helloImage } from '../../support/hello-image.ts';
 import { type Registry, startRegistry } from '../../support/registry/registry.ts';
 import { top } from '../../support/top.ts';
-
-/** Writes the address of every module that is loaded to stderr. */
-const traceLoading = [
-  '--import',
-  `data:text/javascript,${encodeURIComponent(
-    'import { register } from "node:module";' +
-      'register("data:text/javascript,export async function load(url, context, next) { process._rawDebug(url); return next(url, context); }");',
-  )}`,
-];
 
 let folder = '';
 let registry: Registry;

@@ -49,7 +49,7 @@ describe('osv-convert pull', () => {
           code: 'INTERRUPTED',
           exitCode: 130,
         });
-        expect(await readdir(join(store, 'ingest'))).toEqual([]);
+        expect(await readdir(join(store, 'ingest'))).toEqual(['partial']);
       } finally {
         await stalling.close();
       }

@@ -88,7 +88,9 @@ function expectFailure(
   expect(stderr).not.toMatch(/^\s+at .*\.js:\d+/m);
   expect(code).toBe(wanted.exit);
   expect(stdout).toBe('');
-  if (existsSync(join(store, 'ingest'))) expect(readdirSync(join(store, 'ingest'))).toEqual([]);
+  // What came of a blob is kept for the next try, in a folder of its own.
+  const ingest = existsSync(join(store, 'ingest')) ? readdirSync(join(store, 'ingest')) : [];
+  expect(ingest.filter((name) => name !== 'partial')).toEqual([]);
 }
 
 const hello = (): string => `${registry.host}/hello:1.0`;

@@ -1,0 +1,37 @@
+import type { Command } from 'commander';
+import { formatTable, printable } from './format.ts';
+import { addGlobalOptions } from './globals.ts';
+import { addSourceOptions, registryOptionsOf, type SourceOptions } from './source-options.ts';
+
+export function addDoctor(program: Command): void {
+  const command = program
+    .command('doctor')
+    .summary('find out why an image cannot be pulled')
+    .description(
+      'Goes the way of a pull step by step and tells what it finds: name, connection, certificate, API, credentials (where they are from, never what they are), manifest, and the first layer on the registry and on the host it sends us to. The exit code is that of the step that failed.',
+    )
+    .argument('<ref>', 'image in a registry');
+  addGlobalOptions(addSourceOptions(command)).action(doctorCommand);
+}
+
+async function doctorCommand(ref: string, options: SourceOptions, command: Command): Promise<void> {
+  const { withSession } = await import('./session.ts');
+  const { diagnose } = await import('../doctor.ts');
+  await withSession(command, async ({ onEvent, signal, print }) => {
+    const { platform } = options;
+    const { failure, ...diagnosis } = await diagnose(ref, {
+      registry: registryOptionsOf(options),
+      ...(platform !== undefined && { platform }),
+      onStep: ({ name, status }) => onEvent({ event: 'stage', text: `${name}: ${status}` }),
+      signal,
+    });
+    const rows = diagnosis.steps.map(({ name, status, milliseconds, text }) => [
+      name,
+      status,
+      `${milliseconds} ms`,
+      printable(text),
+    ]);
+    await print(diagnosis, formatTable(['STEP', 'STATUS', 'TIME', 'FOUND'], rows));
+    if (failure !== undefined) throw failure;
+  });
+}

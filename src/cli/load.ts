@@ -1,0 +1,33 @@
+import type { Command } from 'commander';
+import { printable } from './format.ts';
+import { addGlobalOptions } from './globals.ts';
+
+export function addLoad(program: Command): void {
+  const command = program
+    .command('load')
+    .summary('bring images of a folder or a file into the store')
+    .description(
+      'Brings the images of an OCI image layout, an OCI archive or a docker-archive (also gzip or ' +
+        'zstd) into the store under the names they have there.',
+    )
+    .argument('<path>', 'the folder or the file')
+    .argument('[name]', 'only the image of this name (default: all)');
+  addGlobalOptions(command).action(loadCommand);
+}
+
+async function loadCommand(
+  path: string,
+  name: string | undefined,
+  _options: unknown,
+  command: Command,
+): Promise<void> {
+  const { withSession } = await import('./session.ts');
+  const { load } = await import('../load.ts');
+  await withSession(command, async ({ store, onEvent, signal, print }) => {
+    const images = await load(store, path, { ...(name && { name }), onEvent, signal });
+    const lines = images.map(
+      ({ reference, digest, platform }) => `${printable(reference)}@${digest} (${platform})\n`,
+    );
+    await print({ images }, lines.join(''));
+  });
+}

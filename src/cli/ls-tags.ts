@@ -1,0 +1,47 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { addGlobalOptions } from './globals.ts';
+import { addReachOptions, type ReachOptions, registryOptionsOf } from './source-options.ts';
+import { tellRetries } from './tell-retries.ts';
+
+interface LsTagsOptions extends ReachOptions {
+  readonly limit?: number;
+  readonly last?: string;
+}
+
+export function addLsTags(program: Command): void {
+  const command = program
+    .command('ls-tags')
+    .summary('list the tags of a repository')
+    .description('Lists the tags of a repository, in the order its registry gives them.')
+    .argument('<repo>', 'name in a registry without a tag: HOST[:PORT]/NAME')
+    .option('--limit <n>', 'as many at most (default: all)', parseLimit)
+    .option('--last <tag>', 'only those after this one');
+  addGlobalOptions(addReachOptions(command)).action(lsTagsCommand);
+}
+
+async function lsTagsCommand(
+  repo: string,
+  options: LsTagsOptions,
+  command: Command,
+): Promise<void> {
+  const { withSession } = await import('./session.ts');
+  const { parseReference } = await import('../oci/reference.ts');
+  const { createRegistryApi } = await import('../source/registry/api.ts');
+  const { listTags } = await import('../source/registry/tags.ts');
+  await withSession(command, async ({ onEvent, signal, print }) => {
+    const { limit, last } = options;
+    const reference = parseReference(repo.replace(/^docker:\/\//, ''));
+    const api = createRegistryApi(reference, tellRetries(registryOptionsOf(options), onEvent));
+    const tags = await listTags(api, {
+      ...(limit !== undefined && { limit }),
+      ...(last !== undefined && { last }),
+      signal,
+    });
+    await print({ repository: api.name, tags }, tags.map((tag) => `${tag}\n`).join(''));
+  });
+}
+
+function parseLimit(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('wanted a number from 1 on');
+  return Number(text);
+}

@@ -1,0 +1,39 @@
+import type { Command } from 'commander';
+import { formatBytes } from './format.ts';
+import { addGlobalOptions } from './globals.ts';
+import { addReachOptions, type ReachOptions, registryOptionsOf } from './source-options.ts';
+import { tellRetries } from './tell-retries.ts';
+
+export function addPush(program: Command): void {
+  const command = program
+    .command('push')
+    .summary('copy an image into a registry')
+    .description(
+      'Copies an image into a registry, byte for byte. A name that the store has for several platforms becomes an index of them. ' +
+        'Blobs that the registry has are not sent again.',
+    )
+    .argument(
+      '<ref>',
+      'name in the store; or docker://NAME, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE',
+    )
+    .argument('<target>', 'name in a registry: HOST[:PORT]/NAME[:TAG]');
+  addGlobalOptions(addReachOptions(command)).action(pushCommand);
+}
+
+async function pushCommand(
+  ref: string,
+  target: string,
+  options: ReachOptions,
+  command: Command,
+): Promise<void> {
+  const { withSession } = await import('./session.ts');
+  const { push } = await import('../push.ts');
+  await withSession(command, async ({ store, onEvent, signal, print }) => {
+    const registry = tellRetries(registryOptionsOf(options), onEvent);
+    const pushed = await push(store, ref, target, { registry, onEvent, signal });
+    await print(
+      pushed,
+      `${pushed.reference}@${pushed.digest} (${formatBytes(pushed.uploaded)} sent)\n`,
+    );
+  });
+}

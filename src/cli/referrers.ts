@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import { formatBytes, formatTable, printable } from './format.ts';
+import { addGlobalOptions } from './globals.ts';
+import { addReachOptions, type ReachOptions, registryOptionsOf } from './source-options.ts';
+import { tellRetries } from './tell-retries.ts';
+
+interface ReferrersCommandOptions extends ReachOptions {
+  readonly artifactType?: string;
+}
+
+export function addReferrers(program: Command): void {
+  const command = program
+    .command('referrers')
+    .summary('list signatures, SBOMs and what else refers to an image')
+    .description(
+      'Lists what refers to an image in its registry: signatures, SBOMs and the like. Where the name leads to an index of several platforms, what refers to the index; NAME@DIGEST asks for one of its images.',
+    )
+    .argument('<ref>', 'image in a registry')
+    .option('--artifact-type <type>', 'only those of this type');
+  addGlobalOptions(addReachOptions(command)).action(referrersCommand);
+}
+
+async function referrersCommand(
+  ref: string,
+  options: ReferrersCommandOptions,
+  command: Command,
+): Promise<void> {
+  const { withSession } = await import('./session.ts');
+  const { listReferrers } = await import('../referrers.ts');
+  await withSession(command, async ({ onEvent, signal, print }) => {
+    const { artifactType } = options;
+    const listed = await listReferrers(ref, {
+      registry: tellRetries(registryOptionsOf(options), onEvent),
+      ...(artifactType !== undefined && { artifactType }),
+      signal,
+    });
+    const rows = listed.referrers.map(({ digest, artifactType = 'unknown', size }) => [
+      digest,
+      formatBytes(size),
+      printable(artifactType),
+    ]);
+    await print(listed, formatTable(['DIGEST', 'SIZE', 'TYPE'], rows));
+  });
+}

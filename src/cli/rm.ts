@@ -1,0 +1,25 @@
+import type { Command } from 'commander';
+import { printable } from './format.ts';
+import { addGlobalOptions } from './globals.ts';
+
+export function addRm(program: Command): void {
+  const command = program
+    .command('rm')
+    .summary('take names of images out of the store')
+    .description('Takes names of images out of the store. Their blobs and layers stay.')
+    .argument('<ref...>', 'names of images in the store');
+  addGlobalOptions(command).action(rmCommand);
+}
+
+async function rmCommand(
+  refs: readonly string[],
+  _options: unknown,
+  command: Command,
+): Promise<void> {
+  const { withSession } = await import('./session.ts');
+  const { removeImages } = await import('../stored-names.ts');
+  await withSession(command, async ({ store, print }) => {
+    const removed = await removeImages(store, refs);
+    await print({ removed }, removed.map((name) => `${printable(name)}\n`).join(''));
+  });
+}

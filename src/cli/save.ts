@@ -1,0 +1,54 @@
+import { type Command, Option } from 'commander';
+import type { SaveFormat } from '../save.ts';
+import { addGlobalOptions } from './globals.ts';
+import { addReachOptions, type ReachOptions, registryOptionsOf } from './source-options.ts';
+
+interface SaveCommandOptions extends ReachOptions {
+  readonly output: string;
+  readonly format?: SaveFormat;
+  readonly platform?: string;
+}
+
+export function addSave(program: Command): void {
+  const command = program
+    .command('save')
+    .summary('copy images to a folder or a file')
+    .description(
+      'Copies images, byte for byte, to an OCI image layout (a folder), an OCI archive or a ' +
+        'docker-archive, which docker, podman, skopeo and `osv-convert load` read.',
+    )
+    .argument('<ref...>', 'names of images in the store, or locations such as oci:DIR:TAG')
+    .requiredOption('-o, --output <path>', 'the file to write, or the folder to add to')
+    .addOption(
+      new Option(
+        '--format <format>',
+        'what to write (default: oci for a folder or a name that ends in /, else oci-archive)',
+      ).choices(['oci', 'oci-archive', 'docker-archive']),
+    )
+    .option(
+      '--platform <os/arch>',
+      'only this platform (default: all; of a docker-archive linux/amd64)',
+    );
+  addGlobalOptions(addReachOptions(command)).action(saveCommand);
+}
+
+async function saveCommand(
+  refs: readonly string[],
+  options: SaveCommandOptions,
+  command: Command,
+): Promise<void> {
+  const { withSession } = await import('./session.ts');
+  const { save } = await import('../save.ts');
+  await withSession(command, async ({ store, onEvent, signal, print }) => {
+    const { output, format, platform } = options;
+    const saved = await save(store, refs, output, {
+      ...(format && { format }),
+      ...(platform && { platform }),
+      registry: registryOptionsOf(options),
+      onEvent,
+      signal,
+    });
+    const lines = saved.images.map(({ reference, digest }) => `${reference}@${digest}\n`);
+    await print(saved, `${output}: ${saved.format}\n${lines.join('')}`);
+  });
+}

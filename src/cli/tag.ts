@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import { addGlobalOptions } from './globals.ts';
+
+export function addTag(program: Command): void {
+  const command = program
+    .command('tag')
+    .summary('give an image in the store a second name')
+    .description(
+      'Gives an image in the store a second name, which may be that of a registry to push it to.',
+    )
+    .argument('<ref>', 'name of an image in the store')
+    .argument('<new>', 'the second name, as [HOST[:PORT]/]NAME[:TAG]');
+  addGlobalOptions(command).action(tagCommand);
+}
+
+async function tagCommand(
+  ref: string,
+  newName: string,
+  _options: unknown,
+  command: Command,
+): Promise<void> {
+  const { withSession } = await import('./session.ts');
+  const { tagImage } = await import('../stored-names.ts');
+  await withSession(command, async ({ store, print }) => {
+    const { reference, images } = await tagImage(store, ref, newName);
+    const digests = images.map(({ digest }) => digest);
+    await print(
+      { reference, digests },
+      digests.map((digest) => `${reference}@${digest}\n`).join(''),
+    );
+  });
+}
