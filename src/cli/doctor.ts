@@ -17,12 +17,15 @@ export function addDoctor(program: Command): void {
 async function doctorCommand(ref: string, options: SourceOptions, command: Command): Promise<void> {
   const { withSession } = await import('./session.ts');
   const { diagnose } = await import('../doctor.ts');
-  await withSession(command, async ({ onEvent, signal, print }) => {
+  await withSession(command, async ({ globals, onEvent, signal, print }) => {
     const { platform } = options;
     const { failure, ...diagnosis } = await diagnose(ref, {
       registry: registryOptionsOf(options),
       ...(platform !== undefined && { platform }),
-      onStep: ({ name, status }) => onEvent({ event: 'stage', text: `${name}: ${status}` }),
+      // For people the table says it all.
+      ...(globals.progress === 'json' && {
+        onStep: ({ name, status }) => onEvent({ event: 'stage', text: `${name}: ${status}` }),
+      }),
       signal,
     });
     const rows = diagnosis.steps.map(({ name, status, milliseconds, text }) => [
