@@ -21,8 +21,12 @@ export async function verifyCredentials(
     },
   };
   const api = createRegistryApi({ registry }, { ...options, credentials: source });
-  const action = `logging in to ${registry} at ${api.endpoint.host}`;
-  const response = await api.call({ action, path: '', patience: api.patience(), expect: [404] });
+  const { host } = api.endpoint;
+  const action = `logging in to ${registry}${host === registry ? '' : ` at ${host}`}`;
+  const call = { action, path: '', patience: api.patience(), expect: [404] };
+  const response = await api.call(call).catch((error: unknown) => {
+    throw refused(error);
+  });
   await response.discard();
   if (response.status === 404) {
     throw new ConvertError(
@@ -32,4 +36,14 @@ export async function verifyCredentials(
     );
   }
   return wanted;
+}
+
+/** Whoever logs in is not told to log in. */
+function refused(error: unknown): unknown {
+  return error instanceof ConvertError && error.code === 'AUTH_REQUIRED'
+    ? new ConvertError(error.code, error.message, {
+        hint: 'check the user name and the password',
+        cause: error,
+      })
+    : error;
 }

@@ -131,11 +131,17 @@ withPeers('docker-registry with passwords', () => {
   test('leads to an error that names what was sent and the command that helps', async () => {
     const host = await serve({ htpasswd: true });
     const wrong = { ...user, password: 'wrong-s3cret' };
-    const ways = [() => pull(host, having(wrong)), () => verifyCredentials(host, wrong)];
-    for (const way of ways) {
+    const ways = [
+      { way: () => pull(host, having(wrong)), hint: `osv-convert login ${host}` },
+      {
+        way: () => verifyCredentials(host, wrong),
+        hint: 'check the user name and the password',
+      },
+    ];
+    for (const { way, hint } of ways) {
       const error = await failureOf(way());
       expect(error).toEqual(failure('AUTH_REQUIRED', '401', 'sent the credentials of the test'));
-      expect(error.hint).toContain(`osv-convert login ${host}`);
+      expect(error.hint).toContain(hint);
       expect(JSON.stringify(error) + error.stack).not.toContain('s3cret');
     }
     const error = await failureOf(pull(host, having(undefined)));
