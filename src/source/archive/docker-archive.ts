@@ -63,6 +63,25 @@ export async function dockerImagesOf(tar: TarFile, path: string): Promise<Images
   };
 }
 
+/**
+ * What the images of manifest.json consist of: each config, then its layers from the bottom up. Left
+ * out are images of which the archive lacks something: docker lists its own platform's even then.
+ * @throws ConvertError `ARCHIVE_INVALID`.
+ */
+export async function listedParts(
+  tar: TarFile,
+  path: string,
+): Promise<readonly (readonly Digest[])[]> {
+  const listing = tar.names.find('manifest.json');
+  if (listing === undefined) return [];
+  const items = await readItems(await tar.read(listing, documentCap), `the archive ${path}`);
+  return items.flatMap(({ Config, Layers }) => {
+    const names = [Config, ...(Layers ?? [])];
+    const files = names.flatMap((name) => tar.names.find(name) ?? []);
+    return files.length < names.length ? [] : [files.map(({ digest }) => digest)];
+  });
+}
+
 async function readItems(bytes: Uint8Array, where: string): Promise<readonly Item[]> {
   const action = `reading manifest.json of ${where}`;
   let value: unknown;

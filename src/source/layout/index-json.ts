@@ -6,18 +6,23 @@ import type { NamedImage } from './images.ts';
 /** Annotations of index.json that name an image, the fullest name first. */
 const nameKeys = ['io.containerd.image.name', 'org.opencontainers.image.ref.name'];
 
+/** Annotation of what is listed only because it refers to an image, as containerd exports it. */
+const subjectKey = 'io.containerd.manifest.subject';
+
 /**
- * The images that the index.json of a layout lists (OCI image-spec, image-layout.md).
+ * The images that the index.json of a layout lists (OCI image-spec, image-layout.md). Docker 25.0 says
+ * null where there are none.
  * @throws ConvertError `MANIFEST_INVALID`.
  */
 export async function readIndexJson(bytes: Uint8Array): Promise<readonly NamedImage[]> {
   const json = decodeJson(bytes, 'index.json', 'MANIFEST_INVALID');
-  const listed = json['manifests'];
+  const listed = json['manifests'] === null ? [] : json['manifests'];
   const { manifests } = await imageIndexOf({
     ...json,
     ...(Array.isArray(listed) && { manifests: listed.map(withoutEmptyPlatform) }),
   });
-  return mergeNames(manifests.map((descriptor) => ({ names: namesOf(descriptor), descriptor })));
+  const images = manifests.filter(({ annotations = {} }) => !(subjectKey in annotations));
+  return mergeNames(images.map((descriptor) => ({ names: namesOf(descriptor), descriptor })));
 }
 
 /** The .NET SDK (10.0) writes `"platform":{}`, which says nothing, in the archives it publishes. */

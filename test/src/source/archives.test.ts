@@ -13,6 +13,8 @@ import { readDocument } from '../../../src/source/document.ts';
 import { openSource } from '../../../src/source/open.ts';
 import { type Descriptor, digestOf, hexOf, openStore, type Store } from '../../../store/index.ts';
 import { archiveOf, dockerMembers, ociMembers } from '../../support/archives.ts';
+import { buildArtifact } from '../../support/artifact.ts';
+import { containerdSave, dockerSave } from '../../support/docker-save.ts';
 import { type BuiltImage, buildImage, buildIndex } from '../../support/image.ts';
 import { file, hardlink, type LayerItem, symlink, zstdFrame } from '../../support/layers.ts';
 import { writeLayout } from '../../support/layout.ts';
@@ -189,16 +191,92 @@ describe('openSource reads an archive', () => {
     }
   });
 
-  test('of docker save from version 25 on by its layout', async () => {
-    const path = await put(
-      archiveOf([
-        ...ociMembers([[['docker.io/library/web:1'], web]]),
-        ...dockerMembers([[['web:1'], web]]),
-      ]),
+  describe('of docker save from version 25 on', () => {
+    const diffIDs = ({ layers }: BuiltImage) => layers.map(({ diffID }) => diffID);
+    const repeated = buildImage({
+      layers: [...web.layers, ...web.layers].slice(0, 3),
+      config: { Cmd: ['repeated'] },
+    });
+
+    test.each([{}, { platform: true }])('by its layout, version %j', async (version) => {
+      const members = dockerSave(
+        [
+          [['web:1', 'acme/web:2'], web],
+          [['job:1'], repeated],
+        ],
+        version,
+      );
+      const manifests = members.flatMap(({ bytes }) =>
+        Buffer.from(bytes).includes('"layers":') ? [digestOf(bytes)] : [],
+      );
+      const path = await put(archiveOf(members));
+      for (const name of ['web:1', 'docker.io/acme/web:2']) {
+        const read = await readImage(`docker-archive:${path}:${name}`);
+        expect(manifests).toContain(read.root.digest);
+        expect(read.config.digest).toBe(web.config.digest);
+        expect(read.layers.map(({ digest }) => digest)).toEqual(diffIDs(web));
+      }
+      const job = await readImage(`oci-archive:${path}:job:1`);
+      expect(job.layers.map(({ digest }) => digest)).toEqual(diffIDs(repeated));
+    });
+
+    test.each([
+      ['other than their own', web],
+      ['with one left out that occurs twice', repeated],
+    ])('by manifest.json when the layout has the layers in an order %s', async (_how, image) => {
+      const members = dockerSave([[['web:1'], image]], { platform: true, anyOrder: true });
+      const read = await readImage(`docker-archive:${await put(archiveOf(members))}:web:1`);
+      expect(read.config.digest).toBe(image.config.digest);
+      expect(read.layers.map(({ digest }) => digest)).toEqual(diffIDs(image));
+    });
+
+    test.each([{}, { platform: true, namelessLeftOut: true }])(
+      'when the image has no name, version %j',
+      async (version) => {
+        const path = await put(archiveOf(dockerSave([[[], web]], version)));
+        const read = await readImage(`docker-archive:${path}`);
+        expect(read.layers.map(({ digest }) => digest)).toEqual(diffIDs(web));
+      },
     );
-    const read = await readImage(`docker-archive:${path}:web:1`);
-    expect(read.root.digest).toBe(web.root.digest);
-    expect(read.layers[0]?.mediaType).toContain('+gzip');
+
+    test('by manifest.json when the layout lacks the images without names', async () => {
+      const images = [[['web:1'], web] as const, [[], repeated] as const];
+      const path = await put(archiveOf(dockerSave(images)));
+      const { message } = await failureOf(`docker-archive:${path}`);
+      const [digest] = /sha256:[0-9a-f]{64}/.exec(message) ?? [];
+      const read = await readImage(`docker-archive:${path}@${digest}`);
+      expect(read.config.digest).toBe(repeated.config.digest);
+      expect((await readImage(`docker-archive:${path}:web:1`)).config.digest).toBe(
+        web.config.digest,
+      );
+    });
+
+    test('of containerd by its layout, also when it lists a platform that is not there', async () => {
+      const index = buildIndex([arm, web]);
+      const absent = new Set([
+        arm.config.digest,
+        ...arm.layers.map((one) => one.descriptor.digest),
+      ]);
+      const blobs = new Map([...index.blobs].filter(([digest]) => !absent.has(digest)));
+      for (const [image, listed] of [
+        [index, web],
+        [{ ...index, blobs }, arm],
+      ] as const) {
+        const path = await put(archiveOf(containerdSave([['web:1'], image], listed)));
+        const source = await openSource(parseLocation(`docker-archive:${path}:web:1`), { store });
+        expect((await source.resolve()).descriptor.digest).toBe(index.root.digest);
+        await source.close();
+        const read = await readImage(`docker-archive:${path}@${web.root.digest}`);
+        expect(read.layers).toEqual(web.layers.map(({ descriptor }) => descriptor));
+      }
+    });
+
+    test('of containerd without taking what refers to the image for another', async () => {
+      const { platform: _platform, ...subject } = web.root;
+      const sbom = buildArtifact({ artifactType: 'text/spdx', content: 'all of it', subject });
+      const path = await put(archiveOf(containerdSave([['web:1'], web], web, [sbom])));
+      expect((await readImage(`docker-archive:${path}`)).root.digest).toBe(web.root.digest);
+    });
   });
 
   test('with links for layers that occur twice, as old docker save wrote', async () => {
