@@ -31,6 +31,11 @@ export interface Finding<T = never> {
   readonly value?: T;
 }
 
+/** Nothing to be done at a step, and why. */
+export function skipped(text: string): Finding {
+  return { status: 'skipped', text };
+}
+
 export interface Steps {
   /** So far, in order. */
   readonly list: readonly Step[];

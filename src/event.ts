@@ -1,9 +1,10 @@
 import type { DiffID, Digest } from '../store/index.ts';
+import type { BlobEnd } from './target/registry.ts';
 
 /** What a conversion tells while it runs; the members of one object per `event`. Sizes in bytes. */
 export type ConvertEvent =
   | { readonly event: 'resolved'; readonly reference: string; readonly digest: Digest }
-  /** Everything that will be downloaded or found present, so that totals hold from the start. */
+  /** Everything that will be transferred or found present, so that totals hold from the start. */
   | {
       readonly event: 'planned';
       readonly blobs: readonly { readonly digest: Digest; readonly size: number }[];
@@ -14,6 +15,20 @@ export type ConvertEvent =
       readonly digest: Digest;
       readonly received: number;
       readonly size: number;
+    }
+  /** `sent` falls back where the registry has lost what it had. */
+  | {
+      readonly event: 'upload';
+      readonly digest: Digest;
+      readonly sent: number;
+      readonly size: number;
+    }
+  /** The registry has the blob. */
+  | {
+      readonly event: 'blob-pushed';
+      readonly digest: Digest;
+      readonly size: number;
+      readonly how: BlobEnd;
     }
   | {
       readonly event: 'unpack';

@@ -6,13 +6,10 @@ import { isDocumentType } from './oci/media-type.ts';
 import { formatReference, parseReference, type Reference } from './oci/reference.ts';
 import { readDocument } from './source/document.ts';
 import { createRegistryApi } from './source/registry/api.ts';
-import {
-  type FetchReferrersOptions,
-  fetchReferrers,
-  referrersTag,
-} from './source/registry/referrers.ts';
+import { type FetchReferrersOptions, fetchReferrers } from './source/registry/referrers.ts';
 import { createRegistrySource, type RegistryOptions } from './source/registry/registry.ts';
 import type { Source } from './source/source.ts';
+import { recordReferrers } from './stored-referrers.ts';
 
 export interface ReferrersOptions extends FetchReferrersOptions {
   /** How the registry is reached. */
@@ -30,11 +27,6 @@ export interface Referrers {
 export interface PullReferrersOptions extends ReferrersOptions {
   readonly onEvent?: OnEvent;
 }
-
-/** In the store's index.json: tells a list of referrers from an image of several platforms. */
-const listArtifact = 'application/vnd.osv-convert.referrers.v1';
-
-const indexType = 'application/vnd.oci.image.index.v1+json';
 
 /** Referrers of one image that are brought into a store. */
 const pullCap = 1000;
@@ -60,10 +52,10 @@ export async function listReferrers(
 
 /**
  * Brings what refers to `digest` in the repository of `reference` into the store: manifests and
- * blobs, each verified, but not what refers to the referrers. They are recorded as the registry
- * schema for lists of referrers has it: an index under the name `REPOSITORY:sha256-HEX`, which can
- * be saved, pushed and copied as any image, and replaces the one that was there. Nothing is recorded
- * where there are none. What says itself to refer to something else is left out with a warning.
+ * blobs, each verified, but not what refers to the referrers. They are recorded as an index under the
+ * name `REPOSITORY:sha256-HEX`, which can be saved, pushed and copied as any image, and replaces the
+ * one that was there. Nothing is recorded where there are none. What says itself to refer to something
+ * else is left out with a warning.
  * @returns the referrers that are now in the store.
  * @throws ConvertError with the codes of sources, `MANIFEST_INVALID`; StoreError.
  */
@@ -89,22 +81,8 @@ export async function pullReferrers(
   for (const descriptor of listed) {
     if (await takeReferrer({ store, source, digest, options }, descriptor)) taken.push(descriptor);
   }
-  if (taken.length > 0) {
-    const index = { schemaVersion: 2, mediaType: indexType, manifests: taken };
-    const bytes = Buffer.from(JSON.stringify(index));
-    await store.refs.set(referrersName(reference, digest), {
-      mediaType: indexType,
-      digest: await store.blobs.put(bytes),
-      size: bytes.length,
-      artifactType: listArtifact,
-    });
-  }
+  if (taken.length > 0) await recordReferrers(store, reference, digest, taken);
   return taken;
-}
-
-/** The name of the list of referrers in the store. */
-export function referrersName({ registry, repository }: Reference, digest: Digest): string {
-  return `${registry}/${repository}:${referrersTag(digest)}`;
 }
 
 interface Taking {

@@ -23,7 +23,7 @@ const interval = 100;
 /** Milliseconds after which a frame is painted anew though nothing came: the rate falls. */
 const staleAfter = 1000;
 
-/** Milliseconds between two lines on a long download where there are no bars. */
+/** Milliseconds between two lines on a long transfer where there are no bars. */
 const plainInterval = 10_000;
 
 export function createProgress(
@@ -138,6 +138,8 @@ function runningOf(event: ConvertEvent): string | undefined {
   switch (event.event) {
     case 'download':
       return event.received < event.size ? `download ${event.digest}` : undefined;
+    case 'upload':
+      return event.sent < event.size ? `upload ${event.digest}` : undefined;
     case 'unpack':
       return event.read < event.size ? `unpack ${event.digest}` : undefined;
     case 'write':
@@ -157,6 +159,8 @@ function lineOf(event: ConvertEvent): string | undefined {
       return event.received === event.size
         ? `${short(event.digest)} pulled (${formatBytes(event.size)})`
         : undefined;
+    case 'blob-pushed':
+      return `${short(event.digest)} ${pushedWords[event.how]} (${formatBytes(event.size)})`;
     case 'stage':
       return printable(event.text);
     case 'warning':
@@ -165,6 +169,12 @@ function lineOf(event: ConvertEvent): string | undefined {
       return undefined;
   }
 }
+
+const pushedWords = {
+  present: 'is in the registry',
+  mounted: 'mounted from another repository',
+  uploaded: 'pushed',
+} as const;
 
 function short(digest: string): string {
   return digest.slice(0, 'sha256:'.length + 12);

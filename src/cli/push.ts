@@ -4,6 +4,10 @@ import { addGlobalOptions } from './globals.ts';
 import { addReachOptions, type ReachOptions, registryOptionsOf } from './source-options.ts';
 import { tellRetries } from './tell-retries.ts';
 
+interface PushCommandOptions extends ReachOptions {
+  readonly referrers?: boolean;
+}
+
 export function addPush(program: Command): void {
   const command = program
     .command('push')
@@ -16,24 +20,29 @@ export function addPush(program: Command): void {
       '<ref>',
       'name in the store; or docker://NAME, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE',
     )
-    .argument('<target>', 'name in a registry: HOST[:PORT]/NAME[:TAG]');
+    .argument('<target>', 'name in a registry: HOST[:PORT]/NAME[:TAG]')
+    .option(
+      '--referrers',
+      'push what refers to the image in the store too: signatures, SBOMs (see pull --referrers)',
+    );
   addGlobalOptions(addReachOptions(command)).action(pushCommand);
 }
 
 async function pushCommand(
   ref: string,
   target: string,
-  options: ReachOptions,
+  options: PushCommandOptions,
   command: Command,
 ): Promise<void> {
   const { withSession } = await import('./session.ts');
   const { push } = await import('../push.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
     const registry = tellRetries(registryOptionsOf(options), onEvent);
-    const pushed = await push(store, ref, target, { registry, onEvent, signal });
-    await print(
-      pushed,
-      `${pushed.reference}@${pushed.digest} (${formatBytes(pushed.uploaded)} sent)\n`,
-    );
+    const { referrers = false } = options;
+    const pushed = await push(store, ref, target, { referrers, registry, onEvent, signal });
+    const line = `${pushed.reference}@${pushed.digest} (${formatBytes(pushed.uploaded)} sent)\n`;
+    const count = pushed.referrers?.length;
+    const counted = `${count} ${count === 1 ? 'referrer' : 'referrers'}\n`;
+    await print(pushed, count === undefined ? line : line + counted);
   });
 }

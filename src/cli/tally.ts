@@ -13,7 +13,7 @@ export interface Work {
 export interface Standing {
   /** What is under way, in the order in which it was announced. */
   readonly works: readonly Work[];
-  /** All downloads together, while one of them lacks bytes. */
+  /** All transfers together, while one of them lacks bytes. */
   readonly total: Work | undefined;
 }
 
@@ -27,7 +27,7 @@ export interface Tally {
 interface Entry {
   readonly label: string;
   readonly size: number;
-  readonly isDownload: boolean;
+  readonly isTransfer: boolean;
   /** Undefined until it begins. */
   done: number | undefined;
   readonly meter: Meter;
@@ -35,22 +35,25 @@ interface Entry {
 
 export function createTally(): Tally {
   const entries = new Map<string, Entry>();
-  const received = createMeter();
+  const transferred = createMeter();
 
-  const entryOf = (key: string, label: string, size: number, isDownload: boolean): Entry => {
+  const entryOf = (key: string, label: string, size: number, isTransfer: boolean): Entry => {
     const known = entries.get(key);
     if (known?.size === size) return known;
-    const entry: Entry = { label, size, isDownload, done: undefined, meter: createMeter() };
+    const entry: Entry = { label, size, isTransfer, done: undefined, meter: createMeter() };
     entries.set(key, entry);
     return entry;
   };
 
-  /** What was there at the beginning did not come now, and says nothing of the rate. */
+  /**
+   * What was there at the beginning did not come now, and says nothing of the rate. Where an upload
+   * falls back, what went over the line did.
+   */
   const advance = (entry: Entry, done: number, now: number): void => {
-    const came = entry.done === undefined ? 0 : done - entry.done;
+    const came = Math.max(0, done - (entry.done ?? done));
     entry.done = done;
     entry.meter.add(came, now);
-    if (entry.isDownload) received.add(came, now);
+    if (entry.isTransfer) transferred.add(came, now);
   };
 
   const blob = ({ digest, size }: { digest: string; size: number }): Entry =>
@@ -63,10 +66,14 @@ export function createTally(): Tally {
           event.blobs.forEach(blob);
           return true;
         case 'blob-present':
+        case 'blob-pushed':
           blob(event).done = event.size;
           return true;
         case 'download':
           advance(blob(event), event.received, now);
+          return true;
+        case 'upload':
+          advance(blob(event), event.sent, now);
           return true;
         case 'unpack': {
           const label = `${nameOf(event.digest)} unpack`;
@@ -85,10 +92,10 @@ export function createTally(): Tally {
       const works = all
         .filter(({ done, size }) => done !== undefined && done < size)
         .map(({ label, done = 0, size, meter }) => ({ label, done, size, rate: meter.rate(now) }));
-      const downloads = all.filter(({ isDownload }) => isDownload);
-      const done = sum(downloads.map((entry) => entry.done ?? 0));
-      const size = sum(downloads.map((entry) => entry.size));
-      const total = { label: 'total', done, size, rate: received.rate(now) };
+      const transfers = all.filter(({ isTransfer }) => isTransfer);
+      const done = sum(transfers.map((entry) => entry.done ?? 0));
+      const size = sum(transfers.map((entry) => entry.size));
+      const total = { label: 'total', done, size, rate: transferred.rate(now) };
       return { works, total: done < size ? total : undefined };
     },
   };

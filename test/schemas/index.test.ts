@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
 import { createValidator } from '../../schemas/index.ts';
 
@@ -44,3 +46,16 @@ test.each([
 test('createValidator fails when there is no such schema', async () => {
   await expect(createValidator('nothing')).rejects.toThrow('nothing.schema.json');
 });
+
+const folder = new URL('../../schemas/', import.meta.url);
+
+// createValidator does not look: it would take longer than all else at each start.
+test.each(readdirSync(folder).filter((name) => name.endsWith('.json')))(
+  '%s satisfies the schema of its dialect',
+  (name) => {
+    const ajv = new Ajv2020();
+    const schema: object = JSON.parse(readFileSync(new URL(name, folder), 'utf8'));
+    expect(schema).toMatchObject({ $schema: 'https://json-schema.org/draft/2020-12/schema' });
+    expect(ajv.validateSchema(schema), ajv.errorsText()).toBe(true);
+  },
+);

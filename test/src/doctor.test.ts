@@ -8,6 +8,7 @@ import { createValidator } from '../../schemas/index.ts';
 import type { Step } from '../../src/diagnosis.ts';
 import { type DiagnoseOptions, type Diagnosis, diagnose } from '../../src/doctor.ts';
 import type { CredentialSource } from '../../src/source/auth/credentials.ts';
+import { buildArtifact } from '../support/artifact.ts';
 import { selfSignedCertificate } from '../support/certificate.ts';
 import { runCli } from '../support/cli.ts';
 import { buildImage, buildIndex } from '../support/image.ts';
@@ -215,6 +216,18 @@ describe('diagnose', () => {
       'REGISTRY_FAILED',
     ],
     [
+      'the data host wants credentials',
+      'data-host',
+      { dataHost: true, ...always('data', { kind: 'status', status: 401 }) },
+      'REGISTRY_FAILED',
+    ],
+    [
+      'the data host denies access',
+      'data-host',
+      { dataHost: true, ...always('data', { kind: 'status', status: 403 }) },
+      'REGISTRY_FAILED',
+    ],
+    [
       'the data host cannot be reached',
       'data-host',
       always('blob', { kind: 'redirect', location: 'http://127.0.0.1:1/data' }),
@@ -230,6 +243,15 @@ describe('diagnose', () => {
     const diagnosis = await examine(serving);
     expect(unusual(diagnosis)).toEqual(failedAt(step, 'tls'));
     expect(diagnosis.failure).toMatchObject({ code });
+    expect(diagnosis.failure?.hint ?? '').not.toContain('osv-convert doctor');
+  });
+
+  test('says of a data host that refuses which it is, and does not advise to log in', async () => {
+    const flaw = { kind: 'status', status: 403 } as const;
+    const { failure, reference } = await examine({ dataHost: true, ...always('data', flaw) });
+    expect(failure?.message).toContain(`that ${reference.split('/')[0]} gave us (403)`);
+    expect(failure?.message).toMatch(/found that the data host 127\.0\.0\.1:\d+ refuses/);
+    expect(failure?.hint).not.toContain('login');
   });
 
   test('looks up and connects to nothing when a proxy does', async () => {
@@ -286,5 +308,35 @@ describe('osv-convert', () => {
     const { value } = await json('referrers', ['referrers', target]);
     expect(value).toEqual({ reference: target, digest: image.root.digest, referrers: [] });
     expect((await runCli(['ls-tags', target, '--limit', '0'])).code).toBe(2);
+  });
+
+  test('push --referrers carries what pull --referrers brought, and tells each byte as JSON', async () => {
+    const { platform: _platform, ...subject } = image.root;
+    const sbom = buildArtifact({ artifactType: 'text/spdx', content: 'all of it', subject });
+    const from = await serve({ images: { 'acme/app:1': image, 'acme/app:sbom': sbom } });
+    const name = `${from.host}/acme/app:1`;
+    const store = ['--store', join(folder, 'store')];
+    expect((await runCli(['pull', '--referrers', name, ...store])).code).toBe(0);
+    const to = await serve({ images: {} });
+    const pushing = ['push', name, `${to.host}/app:1`, '--referrers', '--progress', 'json'];
+    const { value, stderr } = await json('push', pushing);
+    expect(value.referrers).toMatchObject([{ digest: sbom.root.digest }]);
+
+    const isEvent = await createValidator('event');
+    const sent = new Map<string, number>();
+    const ends: string[] = [];
+    for (const line of stderr.trimEnd().split('\n')) {
+      const event = JSON.parse(line);
+      expect(isEvent(event)).toBeUndefined();
+      if (event.event === 'upload') sent.set(event.digest, event.sent);
+      if (event.event === 'blob-pushed') ends.push(event.how);
+    }
+    expect([...sent.values()].reduce((total, one) => total + one, 0)).toBe(value.uploaded);
+    expect(ends).toEqual(['uploaded', 'uploaded', 'uploaded', 'uploaded']);
+    const { value: listed } = await json('referrers', ['referrers', `${to.host}/app:1`]);
+    expect(listed.referrers).toMatchObject([{ digest: sbom.root.digest }]);
+    const plain = await runCli([...pushing.slice(0, -2), '--progress', 'plain', ...store]);
+    expect(plain.stdout).toMatch(/@sha256:[0-9a-f]{64} \(0 B sent\)\n1 referrer\n$/);
+    expect(plain.stderr.match(/is in the registry/g)).toHaveLength(4);
   });
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { ConvertEvent } from '../../src/event.ts';
 import { push } from '../../src/push.ts';
 import type { CredentialSource } from '../../src/source/auth/credentials.ts';
 import type { RegistryOptions } from '../../src/source/registry/registry.ts';
@@ -216,6 +217,89 @@ describe('push', () => {
     expect(ranges.at(-1)).toMatch(/^[1-9]\d{5,}-2999999$/);
     const bytes = await served(registry, `team/app/blobs/${largeDigest}`);
     expect(bytes.equals(large.blob)).toBe(true);
+  });
+
+  /** Of each blob how far it was told to be, in order, and then how it ended. */
+  function ledger() {
+    const told = new Map<string, (number | string)[]>();
+    const onEvent = (event: ConvertEvent): void => {
+      if (event.event !== 'upload' && event.event !== 'blob-pushed') return;
+      const list = told.get(event.digest) ?? [];
+      told.set(event.digest, [...list, event.event === 'upload' ? event.sent : event.how]);
+    };
+    return { told, onEvent };
+  }
+
+  test('tells each byte of an upload once when it goes on where it broke', async () => {
+    const registry = await serve({ faults: [fault({ kind: 'break-upload', after: 1_200_000 })] });
+    const store = await storeOf({ 'docker.io/acme/app:1': [image] });
+    const { told, onEvent } = ledger();
+    const planned: ConvertEvent[] = [];
+    await push(store, 'acme/app:1', `${registry.host}/team/app:1`, {
+      registry: reach(),
+      onEvent: (event) => {
+        onEvent(event);
+        if (event.event === 'planned') planned.push(event);
+      },
+    });
+    const sizes = [image.config.size, 20_000, 3_000_000];
+    expect(planned).toHaveLength(1);
+    expect(planned[0]).toMatchObject({ blobs: sizes.map((size) => ({ size })) });
+    const steps = told.get(largeDigest) ?? [];
+    const resumed = calls(registry, 'PATCH').at(-1)?.headers['content-range'] ?? '';
+    const from = Number(resumed.split('-')[0]);
+    expect(from).toBeGreaterThan(0);
+    const at = steps.lastIndexOf(from);
+    expect(at).toBeGreaterThan(0);
+    // From there on it only grows: what the registry has is not told again.
+    const rest = steps.slice(at, -1).map(Number);
+    expect(rest).toEqual([...rest].sort((a, b) => a - b));
+    expect(steps.slice(-2)).toEqual([3_000_000, 'uploaded']);
+  });
+
+  test('falls back to nothing sent when an upload begins anew', async () => {
+    const registry = await serve({
+      faults: [
+        fault({ kind: 'break-upload', after: 2_000_000 }),
+        fault({ kind: 'status', status: 404 }, { method: 'GET' }),
+      ],
+    });
+    const store = await storeOf({ 'docker.io/acme/app:1': [image] });
+    const { told, onEvent } = ledger();
+    await push(store, 'acme/app:1', `${registry.host}/team/app:1`, { registry: reach(), onEvent });
+    const steps = told.get(largeDigest) ?? [];
+    expect(steps.filter((step) => step === 0)).toHaveLength(2);
+    expect(steps.slice(-2)).toEqual([3_000_000, 'uploaded']);
+  });
+
+  test('tells what the registry has as nothing sent', async () => {
+    const registry = await serve({ images: { 'base/app:1': image } });
+    const name = `${registry.host}/base/app:1`;
+    const store = await storeOf({ [name]: [image] });
+    for (const [target, how] of [
+      [`${registry.host}/team/app:1`, 'mounted'],
+      [name, 'present'],
+    ] as const) {
+      const { told, onEvent } = ledger();
+      await push(store, name, target, { registry: reach(), onEvent });
+      expect([...told.values()]).toEqual([[how], [how], [how]]);
+    }
+  });
+
+  test('tells which data host refused when it is to be uploaded there', async () => {
+    const refusal = { on: 'upload', flaw: { kind: 'status', status: 403 } } as const;
+    const host = await serve({ faults: [refusal] });
+    const location = `http://${host.host}/v2/data/blobs/uploads/1?signature=secret`;
+    const flaw = { kind: 'status', status: 202, headers: { location } } as const;
+    const registry = await serve({ faults: [fault(flaw, { method: 'POST', times: 99 })] });
+    const store = await storeOf({ 'docker.io/acme/app:1': [image] });
+    const target = `${registry.host}/team/app:1`;
+    const error: unknown = await push(store, 'acme/app:1', target, { registry: reach() }).catch(
+      (reason: unknown) => reason,
+    );
+    expect(error).toEqual(failure('REGISTRY_FAILED', `the data host ${host.host} refuses`));
+    expect(error).toHaveProperty('hint', `osv-convert doctor ${target}`);
+    expect(String(error)).not.toContain('secret');
   });
 
   test.each<[string, Fault]>([

@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parseReference } from '../../src/oci/reference.ts';
 import { push } from '../../src/push.ts';
-import { listReferrers, pullReferrers, referrersName } from '../../src/referrers.ts';
+import { listReferrers, pullReferrers } from '../../src/referrers.ts';
 import { createRegistryApi } from '../../src/source/registry/api.ts';
 import { referrersTag } from '../../src/source/registry/referrers.ts';
 import { listTags } from '../../src/source/registry/tags.ts';
-import { type Descriptor, openStore } from '../../store/index.ts';
-import { descriptorOf, jsonBytes, mediaTypes } from '../support/descriptor.ts';
+import { referrersName } from '../../src/stored-referrers.ts';
+import { type Descriptor, openStore, type Store } from '../../store/index.ts';
+import { buildArtifact } from '../support/artifact.ts';
+import { jsonBytes } from '../support/descriptor.ts';
 import { findProgram, startDockerRegistry } from '../support/docker-registry.ts';
 import { buildImage, buildIndex, type Image } from '../support/image.ts';
 import { instantPace } from '../support/pace.ts';
@@ -24,29 +26,8 @@ const image = buildImage({ layers: [Buffer.alloc(10_240)] });
 const signatureType = 'application/vnd.test.signature';
 const sbomType = 'application/vnd.test.sbom';
 
-/** An artifact that refers to `subject`: a config that says nothing and one blob. */
-function artifact(artifactType: string, content: string, subject?: Descriptor): Image {
-  const [empty, blob] = [Buffer.from('{}'), Buffer.from(content)];
-  const config = descriptorOf('application/vnd.oci.empty.v1+json', empty);
-  const layer = descriptorOf('text/plain', blob);
-  const manifest = jsonBytes({
-    schemaVersion: 2,
-    mediaType: mediaTypes.oci.manifest,
-    artifactType,
-    config,
-    layers: [layer],
-    ...(subject && { subject }),
-  });
-  const root = { ...descriptorOf(mediaTypes.oci.manifest, manifest), artifactType };
-  return {
-    root,
-    blobs: new Map([
-      [config.digest, empty],
-      [layer.digest, blob],
-      [root.digest, manifest],
-    ]),
-  };
-}
+const artifact = (artifactType: string, content: string, subject?: Descriptor): Image =>
+  buildArtifact({ artifactType, content, ...(subject && { subject }) });
 
 const { platform: _platform, ...subject } = image.root;
 const signatures = ['one', 'two', 'three'].map((text) => artifact(signatureType, text, subject));
@@ -199,6 +180,75 @@ describe('push', () => {
       expect((await found(peer)).map(({ digest }) => digest).sort()).toEqual(digests(referrers));
     },
   );
+});
+
+describe('push with its referrers', () => {
+  const name = 'local/app:1';
+  const list = async ({ host }: { readonly host: string }, tag = '1') =>
+    (await listReferrers(`${host}/team/app:${tag}`, { registry: reach() })).referrers;
+
+  /** A store that has pulled the image and what refers to it, under a name of its own. */
+  async function storeWithReferrers(): Promise<Store> {
+    const registry = await serve();
+    const store = await newStore();
+    const reference = parseReference(`${registry.host}/acme/app:1`);
+    await pullReferrers(store, reference, image.root.digest, { registry: reach() });
+    for (const bytes of image.blobs.values()) await store.blobs.put(bytes);
+    await store.refs.set(name, image.root);
+    return store;
+  }
+
+  const pushAll = (store: Store, { host }: { readonly host: string }, from = `store:${name}`) =>
+    push(store, from, `${host}/team/app:1`, { registry: reach(), referrers: true });
+
+  test.each([true, false])(
+    'carries what refers to the image, whatever it is called, API %s',
+    async (api) => {
+      const store = await storeWithReferrers();
+      const registry = await serve({ images: {}, referrers: api });
+      const pushed = await pushAll(store, registry);
+      expect(pushed.referrers?.map(({ digest }) => digest).sort()).toEqual(digests(referrers));
+      expect((await list(registry)).map(({ digest }) => digest).sort()).toEqual(digests(referrers));
+      const again = await pushAll(store, registry);
+      expect(again).toMatchObject({ blobs: { mounted: 0, uploaded: 0 }, uploaded: 0 });
+      expect(await list(registry)).toHaveLength(referrers.length);
+    },
+  );
+
+  test('carries what refers to one platform of several', async () => {
+    const store = await storeWithReferrers();
+    const arm = buildImage({ layers: [Buffer.alloc(512)], architecture: 'arm64' });
+    for (const bytes of arm.blobs.values()) await store.blobs.put(bytes);
+    await store.refs.set(name, arm.root);
+    const registry = await serve({ images: {} });
+    const pushed = await pushAll(store, registry);
+    expect(pushed.digest).not.toBe(image.root.digest);
+    expect(await list(registry)).toEqual([]);
+    const one = await listReferrers(`${registry.host}/team/app@${image.root.digest}`, {
+      registry: reach(),
+    });
+    expect(one.referrers).toHaveLength(referrers.length);
+  });
+
+  test('names none when the store has none, and pushes none unless it is told to', async () => {
+    const store = await storeWithReferrers();
+    const registry = await serve({ images: {} });
+    const target = `${registry.host}/team/app:1`;
+    const pushed = await push(store, `store:${name}`, target, { registry: reach() });
+    expect(pushed).not.toHaveProperty('referrers');
+    expect(await list(registry)).toEqual([]);
+    await store.refs.set('local/sbom', sbom.root);
+    expect((await pushAll(store, registry, 'store:local/sbom')).referrers).toEqual([]);
+  });
+
+  test('fails with USAGE when the image is not one of the store', async () => {
+    const store = await storeWithReferrers();
+    const registry = await serve();
+    await expect(
+      pushAll(store, registry, `docker://${registry.host}/acme/app:1`),
+    ).rejects.toThrowError(failure('USAGE', `${registry.host}/acme/app:1`));
+    expect(registry.requests).toEqual([]);
+  });
 });
 
 describe('pullReferrers', () => {

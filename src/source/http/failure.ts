@@ -1,4 +1,5 @@
 import { ConvertError, type ErrorCode } from '../../error.ts';
+import { LowSpeedError } from './low-speed.ts';
 
 /** A failed try: the error to end with, and whether another try may go better. */
 export interface Failure {
@@ -96,6 +97,13 @@ export function transportFailure(cause: unknown, action: string, signal?: AbortS
   signal?.throwIfAborted();
   if (cause instanceof ConvertError) {
     return { error: cause, transient: false };
+  }
+  if (cause instanceof LowSpeedError) {
+    const error = new ConvertError(broken.code, `${action}: ${cause.message}`, {
+      hint: 'try again later',
+      cause,
+    });
+    return { error, transient: true };
   }
   const code = codeOf(cause);
   if (code === undefined) {

@@ -1,8 +1,10 @@
-import { ConvertError } from '../../error.ts';
+import type { Digest } from '../../../store/index.ts';
 import { userCredentials } from '../auth/user.ts';
 import type { Patience } from '../http/patience.ts';
+import { refusalOf } from '../http/refusal.ts';
 import type { HttpBody, HttpMethod, HttpResponse } from '../http/transport.ts';
 import { type Authorizer, createAuthorizer } from './authorizer.ts';
+import { dataHostRefusal, refusals } from './data-host.ts';
 import { endpointOf } from './endpoint.ts';
 import { type Actions, scopesFor } from './scope.ts';
 import { createRegistrySession, type RegistryOptions } from './session.ts';
@@ -12,6 +14,9 @@ export interface RegistryTarget {
   readonly registry: string;
   /** Left out where only the registry itself is asked. */
   readonly repository?: string;
+  /** Of the image that is wanted, for hints alone. */
+  readonly tag?: string;
+  readonly digest?: Digest;
 }
 
 /** One request to the registry's API. */
@@ -59,9 +64,11 @@ export interface RegistryApi {
  * of one `options.session`.
  */
 export function createRegistryApi(
-  { registry, repository }: RegistryTarget,
+  target: RegistryTarget,
   options: RegistryOptions = {},
 ): RegistryApi {
+  const { registry, repository } = target;
+  const name = repository === undefined ? registry : `${registry}/${repository}`;
   const { session = createRegistrySession(options), credentials = userCredentials() } = options;
   const { http } = session;
   const endpoint = endpointOf({ registry }, options.plainHttp);
@@ -76,49 +83,50 @@ export function createRegistryApi(
     return known;
   }
 
-  async function call(request: RegistryCall): Promise<HttpResponse> {
-    const { action, method = 'GET', headers, body, patience, expect = [], signal } = request;
-    const { repeatable, actions = 'pull', mountFrom } = request;
-    const url = request.url ?? new URL(base.href + (request.path ?? ''));
-    const scopes = scopesFor(repository, actions, mountFrom);
-    const auth = authorizer();
-    const send = (authorization: string | undefined, expected: readonly number[]) => {
-      const all = { ...headers, ...(authorization !== undefined && { authorization }) };
-      const sent = {
-        ...{ action, method, url, headers: all, expect: expected, signal },
-        ...(body !== undefined && { body }),
-        ...(repeatable !== undefined && { repeatable }),
-      };
-      return http.send(sent, patience);
+  /** The answer, which may also be a refusal of the registry, but not of another host. */
+  async function send(request: RegistryCall, url: URL, authorization?: string) {
+    const { action, method = 'GET', body, expect = [], signal, patience, repeatable } = request;
+    const headers = { ...request.headers, ...(authorization !== undefined && { authorization }) };
+    const sent = {
+      ...{ action, method, url, headers, expect: [...expect, ...refusals], signal },
+      ...(body !== undefined && { body }),
+      ...(repeatable !== undefined && { repeatable }),
     };
-    if (url.origin !== endpoint.origin) {
-      return await send(undefined, expect);
+    const response = await http.send(sent, patience);
+    if (response.url.origin === endpoint.origin || !refusals.includes(response.status)) {
+      return response;
     }
-    try {
-      const known = await auth.authorization(scopes, { action, signal });
-      const response = await send(known, [...expect, 401]);
-      if (response.status !== 401) {
-        return response;
-      }
-      await refuseForeign(response, endpoint, action);
-      const renewed = await auth.renew(response, known, scopes, { action, signal });
-      return await send(renewed, expect);
-    } catch (error) {
-      throw auth.explain(error);
-    }
+    throw await dataHostRefusal(response, {
+      action,
+      registry: endpoint.host,
+      wanted: method === 'GET' || method === 'HEAD' ? 'the bytes' : 'it to take the bytes',
+      hint: `osv-convert doctor ${name}${suffixOf(target)}`,
+    });
   }
 
-  const name = repository === undefined ? registry : `${registry}/${repository}`;
+  async function call(request: RegistryCall): Promise<HttpResponse> {
+    const { action, signal, actions = 'pull', mountFrom } = request;
+    const url = request.url ?? new URL(base.href + (request.path ?? ''));
+    if (url.origin !== endpoint.origin) return await send(request, url);
+    const scopes = scopesFor(repository, actions, mountFrom);
+    const auth = authorizer();
+    const explained = (error: unknown) => {
+      throw auth.explain(error);
+    };
+    const known = await auth.authorization(scopes, { action, signal }).catch(explained);
+    let response = await send(request, url, known);
+    if (response.status === 401) {
+      const renewed = auth.renew(response, known, scopes, { action, signal });
+      response = await send(request, url, await renewed.catch(explained));
+    }
+    if (!refusals.includes(response.status)) return response;
+    return explained(await refusalOf(response, action));
+  }
+
   return { endpoint, name, patience: http.patience, call };
 }
 
-async function refuseForeign(response: HttpResponse, endpoint: URL, action: string): Promise<void> {
-  if (response.url.origin === endpoint.origin) {
-    return;
-  }
-  await response.discard();
-  throw new ConvertError(
-    'REGISTRY_PROTOCOL',
-    `${action}: found 401 at ${response.url.host}, to which the registry redirected, wanted the bytes`,
-  );
+function suffixOf({ tag, digest }: RegistryTarget): string {
+  if (digest !== undefined) return `@${digest}`;
+  return tag === undefined ? '' : `:${tag}`;
 }

@@ -1,10 +1,9 @@
 import { type Descriptor, type Digest, hexOf } from '../../../store/index.ts';
 import { parseImageIndex } from '../../oci/image-index.ts';
-import { documentCap } from '../../oci/json.ts';
 import { indexTypes } from '../../oci/media-type.ts';
-import { readWhole } from '../http/whole.ts';
 import type { RegistryApi } from './api.ts';
 import { readPages } from './pages.ts';
+import { readManifest } from './read-manifest.ts';
 
 export interface FetchReferrersOptions {
   /** Only those of this type. */
@@ -78,21 +77,8 @@ export async function fetchTaggedReferrers(
 ): Promise<readonly Descriptor[]> {
   const tag = referrersTag(digest);
   const action = `fetching the list of referrers ${tag} of ${api.name}`;
-  const patience = api.patience();
-  const { response, bytes } = await readWhole({
-    action,
-    cap: documentCap,
-    patience,
-    signal,
-    open: () =>
-      api.call({
-        action,
-        path: `manifests/${tag}`,
-        headers: { accept: indexType },
-        expect: [404],
-        patience,
-        signal,
-      }),
-  });
+  const accept = [indexType];
+  const request = { action, key: tag, accept, expect: [404], signal };
+  const { response, bytes } = await readManifest(api, request);
   return response.status === 404 ? [] : (await parseImageIndex(bytes)).manifests;
 }

@@ -1,20 +1,19 @@
 import { type Descriptor, digestOf } from '../../../store/index.ts';
 import { ConvertError } from '../../error.ts';
 import { sniffMediaType } from '../../oci/document.ts';
-import { documentCap } from '../../oci/json.ts';
 import { indexTypes, isDocumentType, manifestTypes, schema1Types } from '../../oci/media-type.ts';
 import { formatReference, type Reference } from '../../oci/reference.ts';
 import { transfer } from '../http/transfer.ts';
 import type { HttpResponse } from '../http/transport.ts';
-import { readWhole } from '../http/whole.ts';
 import type { FetchOptions, Resolved, Source, SourceCallOptions } from '../source.ts';
 import { createRegistryApi } from './api.ts';
+import { readManifest } from './read-manifest.ts';
 import type { RegistryOptions } from './session.ts';
 
 export type { RegistryOptions } from './session.ts';
 
 /** Schema 1 is asked for by nobody: a registry that has nothing else then says so itself. */
-const acceptedTypes = [...indexTypes, ...manifestTypes].join(', ');
+const acceptedTypes = [...indexTypes, ...manifestTypes];
 
 /**
  * An image in a registry that speaks the OCI distribution-spec (or Docker's registry API version 2).
@@ -27,20 +26,11 @@ export function createRegistrySource(reference: Reference, options: RegistryOpti
 
   async function resolve({ signal }: SourceCallOptions = {}): Promise<Resolved> {
     const action = `fetching the manifest of ${name} from ${endpoint.host}`;
-    const patience = api.patience();
-    const { response, bytes } = await readWhole({
+    const { response, bytes } = await readManifest(api, {
       action,
-      cap: documentCap,
-      patience,
+      key: `${reference.digest ?? reference.tag}`,
+      accept: acceptedTypes,
       signal,
-      open: () =>
-        api.call({
-          action,
-          path: `manifests/${reference.digest ?? reference.tag}`,
-          headers: { accept: acceptedTypes },
-          patience,
-          signal,
-        }),
     });
     const digest = digestOf(bytes);
     const told = response.header('docker-content-digest');

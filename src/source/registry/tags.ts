@@ -30,10 +30,12 @@ export async function listTags(
   for await (const { bytes } of readPages(api, { action, path, signal })) {
     for (const tag of await parseTags(bytes, action)) {
       tags.add(tag);
-      if (tags.size >= limit) return [...tags];
+      // docker's registry knows neither `n` nor `last` before version 3: it lists all.
+      if (tag === last) tags.clear();
     }
+    if (tags.size >= limit) break;
   }
-  return [...tags];
+  return [...tags].slice(0, limit);
 }
 
 async function parseTags(bytes: Uint8Array, action: string): Promise<readonly string[]> {

@@ -75,6 +75,33 @@ describe('createTally', () => {
     expect([works[0]?.rate, total?.rate]).toEqual([1000, 1000]);
   });
 
+  it('counts an upload that begins anew where it stands, and its rate as what was sent', () => {
+    const tally = createTally();
+    const upload = (sent: number, now: number) =>
+      tally.take({ event: 'upload', digest: a, sent, size: 10_000 }, now);
+    upload(0, 0);
+    upload(6000, 500);
+    upload(0, 500);
+    expect(tally.standing(1000).works).toMatchObject([{ done: 0, size: 10_000, rate: 6000 }]);
+    upload(2000, 1000);
+    const { works, total } = tally.standing(1000);
+    expect(works).toMatchObject([{ done: 2000, size: 10_000, rate: 8000 }]);
+    expect(total).toMatchObject({ done: 2000, size: 10_000, rate: 8000 });
+  });
+
+  it.each(['present', 'mounted', 'uploaded'] as const)(
+    'takes a blob as done, and not as sent, when the registry has it: %s',
+    (how) => {
+      const tally = createTally();
+      tally.take(planned, 0);
+      tally.take({ event: 'upload', digest: b, sent: 0, size: 300 }, 0);
+      tally.take({ event: 'blob-pushed', digest: a, size: 100, how }, 0);
+      expect(tally.standing(1000).total).toMatchObject({ done: 100, size: 400, rate: 0 });
+      tally.take({ event: 'blob-pushed', digest: b, size: 300, how }, 0);
+      expect(tally.standing(1000)).toEqual({ works: [], total: undefined });
+    },
+  );
+
   it('shows unpacking and writing, and leaves them out of the total', () => {
     const { works, total } = tallied(
       { event: 'unpack', digest: a, read: 1, size: 2 },
@@ -179,6 +206,22 @@ describe('createProgress', () => {
     expect(written).toEqual([`${short(a)} pulled (4.0 KiB)\n`]);
   });
 
+  it('writes a plain line on each blob that is pushed, once, however often it was sent', () => {
+    const { written, progress } = onScreen('plain');
+    const upload = (sent: number) =>
+      progress.onEvent({ event: 'upload', digest: a, sent, size: 4096 });
+    const pushed = { event: 'blob-pushed', size: 4096 } as const;
+    for (const sent of [0, 4096, 0, 4096]) upload(sent);
+    progress.onEvent({ ...pushed, digest: a, how: 'uploaded' });
+    progress.onEvent({ ...pushed, digest: b, how: 'present' });
+    progress.onEvent({ ...pushed, digest: b, how: 'mounted' });
+    expect(written).toEqual([
+      `${short(a)} pushed (4.0 KiB)\n`,
+      `${short(b)} is in the registry (4.0 KiB)\n`,
+      `${short(b)} mounted from another repository (4.0 KiB)\n`,
+    ]);
+  });
+
   it('writes a plain line on a long download every ten seconds', () => {
     const { written, progress } = onScreen('plain');
     for (let seconds = 0; seconds < 35; seconds += 1) {
@@ -198,6 +241,8 @@ describe('createProgress', () => {
       planned: { event: 'planned', blobs: [{ digest: a, size: 1 }] },
       'blob-present': { event: 'blob-present', digest: a, size: 1 },
       download: { event: 'download', digest: a, received: 0, size: 1 },
+      upload: { event: 'upload', digest: a, sent: 0, size: 1 },
+      'blob-pushed': { event: 'blob-pushed', digest: a, size: 1, how: 'mounted' },
       unpack: { event: 'unpack', digest: a, read: 0, size: 1 },
       layer: { event: 'layer', diffID: parseDiffID(a) },
       stage: { event: 'stage', text: 't' },
@@ -215,5 +260,9 @@ describe('createProgress', () => {
     const { written, progress } = onScreen('json');
     for (let received = 0; received <= 4096; received += 1) progress.onEvent(download(received));
     expect(written.map((line) => JSON.parse(line).received)).toEqual([0, 4096]);
+    for (let sent = 0; sent <= 4096; sent += 1) {
+      progress.onEvent({ event: 'upload', digest: a, sent, size: 4096 });
+    }
+    expect(written.slice(2).map((line) => JSON.parse(line).sent)).toEqual([0, 4096]);
   });
 });

@@ -652,14 +652,30 @@ describe('fetch', () => {
     );
   });
 
-  test('fails when the host it was redirected to wants credentials', async () => {
-    const { source } = await connect({ dataHost: true, ...fault('data', status(401)) });
-    const error: unknown = await collect(source.fetch(layerDescriptor)).catch(
-      (reason: unknown) => reason,
-    );
-    expect(error).toEqual(failure('REGISTRY_PROTOCOL', 'to which the registry redirected'));
-    expect(String(error)).not.toContain('signature');
-  });
+  test.each([401, 403])(
+    'tells which data host refused and how to look into it, not to log in, when that answers %i',
+    async (code) => {
+      const body = '{"errors":[{"code":"AccessDenied","message":"Request has expired"}]}';
+      const { source, registry } = await connect({
+        auth: { service: 's' },
+        dataHost: true,
+        ...fault('data', { kind: 'status', status: code, body }),
+      });
+      const error: unknown = await collect(source.fetch(layerDescriptor)).catch(
+        (reason: unknown) => reason,
+      );
+      const { host } = new URL(registry.dataOrigin ?? '');
+      expect(error).toEqual(
+        failure(
+          'REGISTRY_FAILED',
+          `fetching ${layerDescriptor.digest}`,
+          `the data host ${host} refuses the address that ${registry.host} gave us (${code}, AccessDenied: Request has expired), wanted the bytes`,
+        ),
+      );
+      expect(error).toHaveProperty('hint', `osv-convert doctor ${registry.host}/acme/app:1.0`);
+      expect(String(error)).not.toContain('signature');
+    },
+  );
 
   test('fails when the server falls silent in the middle, after trying again', async () => {
     const timeouts = { connect: 1000, silence: 100 };
