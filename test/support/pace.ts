@@ -1,4 +1,4 @@
-import type { Pace } from '../../src/source/http/patience.ts';
+import { type Pace, realPace } from '../../src/source/http/patience.ts';
 
 /** A pace at which nothing takes time: sleeping moves the clock. `delays` are the sleeps so far. */
 export function instantPace(): Pace & { readonly delays: readonly number[] } {
@@ -14,4 +14,9 @@ export function instantPace(): Pace & { readonly delays: readonly number[] } {
       clock += milliseconds;
     },
   };
+}
+
+/** A pace at which the clock is the real one, and nobody waits. `delays` are the sleeps left out. */
+export function hastyPace(): Pace & { readonly delays: readonly number[] } {
+  return { ...instantPace(), now: realPace.now };
 }

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { type ConnectionOptions, createDispatchers } from './dispatcher.ts';
+import { defaultLowSpeed, type LowSpeed, refuseTrickle } from './low-speed.ts';
 import { type Pace, realPace } from './patience.ts';
 import { createLimiter, type Limiter } from './rate.ts';
 
@@ -29,7 +30,7 @@ export interface HttpResponse {
   headers(name: string): readonly string[];
   /** The bytes as they were sent: no Content-Encoding is undone. Read it, or `discard` it. */
   readonly body: AsyncIterable<Uint8Array>;
-  /** Lets the connection go: reads a short rest of the body, breaks off a long one. */
+  /** Lets the connection go: reads a short rest of the body, breaks off a long or slow one. */
   discard(): Promise<void>;
 }
 
@@ -39,16 +40,19 @@ export type Transport = (request: HttpRequest) => Promise<HttpResponse>;
 export interface TransportOptions extends ConnectionOptions {
   /** Bytes per second, up and down, of all bodies together. */
   readonly limitRate?: number;
+  /** How slowly the body of an answer may come before it counts as broken. */
+  readonly lowSpeed?: LowSpeed;
   readonly pace?: Pace;
 }
 
-/** An unread body up to this many bytes is cheaper to read than its connection is to replace. */
-const worthReading = 64 * 1024;
+/** An unread body within these bytes and milliseconds costs less than another connection. */
+const worthReading = { bytes: 64 * 1024, time: 1000 };
 
 /** HTTP/1.1 over undici's `request`, which never decodes bodies (`fetch` does, and digests break). */
 export function createTransport(options: TransportOptions = {}): Transport {
   const dispatcherOf = createDispatchers(options);
-  const limit = createLimiter(options.limitRate, options.pace ?? realPace);
+  const { pace = realPace, lowSpeed = defaultLowSpeed } = options;
+  const limit = createLimiter(options.limitRate, pace);
   return async ({ url, method = 'GET', headers, body, signal }) => {
     const dispatcher = await dispatcherOf(url.origin);
     const answer = await dispatcher.request({
@@ -59,7 +63,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
       ...(body !== undefined && { body: bodyOf(body, limit, signal) }),
       ...(signal && { signal }),
     });
-    return responseOf(url, answer, limit(answer.body, signal));
+    return responseOf(url, answer, limit(refuseTrickle(answer.body, lowSpeed, pace), signal));
   };
 }
 
@@ -83,7 +87,8 @@ function responseOf(
     body,
     async discard() {
       // What is thrown away may fail to arrive.
-      await answer.body.dump({ limit: worthReading }).catch(() => undefined);
+      const signal = AbortSignal.timeout(worthReading.time);
+      await answer.body.dump({ limit: worthReading.bytes, signal }).catch(() => undefined);
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Flaw } from './faults.ts';
 
 export interface Answer {
@@ -71,11 +72,26 @@ export function send(
   }
   const drop = flaw('drop')?.after ?? (flaw('length') === undefined ? undefined : body.byteLength);
   const stall = flaw('stall')?.after;
+  const slowly = flaw('trickle');
   if (drop !== undefined) {
     response.write(body.subarray(0, drop), () => response.socket?.end());
   } else if (stall !== undefined) {
     response.write(body.subarray(0, stall));
+  } else if (slowly !== undefined) {
+    void trickle(response, body, slowly);
   } else {
     response.end(body);
   }
+}
+
+async function trickle(
+  response: ServerResponse,
+  body: Uint8Array,
+  { bytes, pause }: Extract<Flaw, { kind: 'trickle' }>,
+): Promise<void> {
+  for (let at = 0; at < body.byteLength && !response.destroyed; at += bytes) {
+    await delay(pause);
+    response.write(body.subarray(at, at + bytes));
+  }
+  response.end();
 }

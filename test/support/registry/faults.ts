@@ -30,6 +30,8 @@ export type Flaw =
   | { readonly kind: 'corrupt' }
   /** Nothing more comes after `after` bytes, and the connection stays open. */
   | { readonly kind: 'stall'; readonly after: number }
+  /** The body comes in pieces of `bytes`, a pause of `pause` milliseconds before each. */
+  | { readonly kind: 'trickle'; readonly bytes: number; readonly pause: number }
   /** Answered in full although a Range was asked for. */
   | { readonly kind: 'ignore-range' }
   /** A Range other than the one asked for. */
@@ -48,6 +50,8 @@ export interface Fault {
   /** Only requests whose path contains this. */
   readonly path?: string;
   readonly method?: string;
+  /** How many requests it lets pass first; none unless given. */
+  readonly skip?: number;
   /** How many requests it strikes; every one unless given. */
   readonly times?: number;
   readonly flaw: Flaw;
@@ -57,18 +61,23 @@ export interface Fault {
 export function createFaults(
   faults: readonly Fault[],
 ): (on: Endpoint, path: string, method?: string) => Flaw[] {
-  const left = faults.map((fault) => ({ ...fault, left: fault.times ?? Number.POSITIVE_INFINITY }));
+  const met = faults.map((fault) => ({ ...fault, requests: 0 }));
   return (on, path, method = 'GET') => {
-    const struck = left.filter(
+    const meant = met.filter(
       (fault) =>
-        fault.on === on &&
-        fault.left > 0 &&
-        path.includes(fault.path ?? '') &&
-        method === (fault.method ?? method),
+        fault.on === on && path.includes(fault.path ?? '') && method === (fault.method ?? method),
     );
-    for (const fault of struck) {
-      fault.left -= 1;
+    for (const fault of meant) {
+      fault.requests += 1;
     }
-    return struck.map((fault) => fault.flaw);
+    return meant.filter(strikesNow).map((fault) => fault.flaw);
   };
+}
+
+function strikesNow({
+  skip = 0,
+  times = Number.POSITIVE_INFINITY,
+  requests,
+}: Fault & { readonly requests: number }): boolean {
+  return requests > skip && requests <= skip + times;
 }
