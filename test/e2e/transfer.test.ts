@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,6 +13,7 @@ import { file } from '../support/layers.ts';
 import { startRegistry } from '../support/registry/registry.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { startShortLine } from '../support/short-line.ts';
+import { bytesIn, filesOf } from '../support/store-files.ts';
 import { top } from '../support/top.ts';
 
 let folder = '';
@@ -34,31 +35,6 @@ async function serve(...sizes: readonly number[]) {
   closing.push(() => registry.close());
   const size = [...image.blobs.values()].reduce((total, blob) => total + blob.length, 0);
   return { registry, image, size };
-}
-
-/** Every file below a folder by its path, with the digest of its bytes. */
-function filesOf(folder: string): Record<string, string> {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  return Object.fromEntries(
-    entries
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name))
-      .sort()
-      .map((path) => [
-        path.slice(folder.length),
-        createHash('sha256').update(readFileSync(path)).digest('hex'),
-      ]),
-  );
-}
-
-/** Bytes of the blobs in a store, whole or in part. */
-function bytesIn(store: string): number {
-  const sizes = ['blobs/sha256', 'ingest/partial/sha256'].flatMap((part) => {
-    const path = join(store, part);
-    const names = existsSync(path) ? readdirSync(path) : [];
-    return names.map((name) => statSync(join(path, name), { throwIfNoEntry: false })?.size ?? 0);
-  });
-  return sizes.reduce((total, size) => total + size, 0);
 }
 
 describe('osv-convert pull', () => {

@@ -11,6 +11,9 @@ export interface CliResult {
 export interface CliOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly nodeArgs?: readonly string[];
+  readonly cwd?: string;
+  /** All of its stdin. */
+  readonly input?: string;
   readonly signal?: AbortSignal;
   /** What the process is sent when `signal` aborts; SIGINT unless given. */
   readonly killSignal?: NodeJS.Signals;
@@ -27,6 +30,22 @@ export const traceLoading = [
   )}`,
 ];
 
+/** Writes `connects to HOST:PORT` to stderr at each connection it begins, as `nodeArgs`. */
+export const traceConnections = [
+  '--import',
+  `data:text/javascript,${encodeURIComponent(
+    'import { Socket } from "node:net"; const { connect } = Socket.prototype;' +
+      'Socket.prototype.connect = function (...args) { const { host, port } = args.flat()[0];' +
+      'process._rawDebug("connects to", host + ":" + port); return connect.apply(this, args); };',
+  )}`,
+];
+
+/** The hosts in what `traceConnections` wrote, each once, in their order. */
+export function connectionsIn(stderr: string): readonly string[] {
+  const found = [...stderr.matchAll(/^connects to (\S+)$/gm)];
+  return [...new Set(found.map(([, host = '']) => host))];
+}
+
 /** Runs the built command line tool, as a user's shell would. */
 export async function runCli(
   args: readonly string[],
@@ -36,9 +55,11 @@ export async function runCli(
   const env = { ...process.env, NODE_EXTRA_CA_CERTS: undefined, ...options.env };
   const program = join(top, 'dist/src/cli/main.js');
   const child = spawn(process.execPath, [...(options.nodeArgs ?? []), program, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     env,
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
   });
+  child.stdin.on('error', () => undefined).end(options.input ?? '');
   options.signal?.addEventListener('abort', () => child.kill(options.killSignal ?? 'SIGINT'), {
     once: true,
   });

@@ -57,7 +57,7 @@ export async function startDockerRegistry(
   const settings = {
     version: 0.1,
     log: { level: 'error', accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: join(folder, 'data') } },
+    storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
     http: {
       addr: `127.0.0.1:${port}`,
       ...(tls && {
