@@ -6,6 +6,7 @@ import type { DiffID, Digest } from './digest.ts';
  */
 export type EntryPath = string;
 
+/** What a member of a tar has whatever it is; whiteouts have only their path. */
 export interface Metadata {
   readonly path: EntryPath;
   /** Permission bits with setuid, setgid and sticky: 0 to 0o7777. */
@@ -27,6 +28,7 @@ export interface Extent {
   readonly length: number;
 }
 
+/** A regular file. Its bytes lie in the tar, from `offset` on. */
 export interface FileEntry extends Metadata {
   readonly kind: 'file';
   /** Bytes of the file, holes included. */
@@ -49,11 +51,13 @@ export interface SymlinkEntry extends Metadata {
   readonly target: string;
 }
 
+/** A second name of the file at `target`. */
 export interface HardlinkEntry extends Metadata {
   readonly kind: 'hardlink';
   readonly target: EntryPath;
 }
 
+/** A device or a named pipe; the numbers mean nothing for a pipe. */
 export interface SpecialEntry extends Metadata {
   readonly kind: 'special';
   readonly type: 'character' | 'block' | 'fifo';
@@ -73,6 +77,7 @@ export interface OpaqueEntry {
   readonly path: EntryPath;
 }
 
+/** One member of the tar of a layer (OCI image-spec, layer.md), told apart by `kind`. */
 export type Entry =
   | FileEntry
   | DirectoryEntry

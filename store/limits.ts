@@ -21,6 +21,7 @@ export interface Limits {
   readonly holes: number;
 }
 
+/** Far above what images have: they stop attacks, not software. */
 export const defaultLimits: Limits = {
   layerSize: 64 * 2 ** 30,
   ratio: 2000,

@@ -36,6 +36,25 @@ describe('the package', () => {
     expect(names).not.toContain('convert');
   });
 
+  it('ships what it exports and what tells of it, and none of the tests', async () => {
+    const args = ['pack', '--dry-run', '--json', '--ignore-scripts'];
+    const { stdout } = await promisify(execFile)('npm', args, { cwd: top });
+    const [pack] = JSON.parse(stdout);
+    const paths: readonly string[] = pack.files.map(({ path }: { path: string }) => path);
+    const wanted = [
+      'README.md',
+      'dist/src/cli/main.js',
+      'dist/src/index.d.ts',
+      'dist/src/index.js',
+      'dist/store/index.d.ts',
+      'dist/store/index.js',
+      'schemas/report.schema.json',
+      'store/README.md',
+    ];
+    expect(paths).toEqual(expect.arrayContaining(wanted));
+    expect(paths.filter((path) => /^(dist\/)?(test|fixtures)\//.test(path))).toEqual([]);
+  });
+
   it('exports its schemas', async () => {
     const title = await run(
       `import { createRequire } from 'node:module';

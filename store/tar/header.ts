@@ -149,13 +149,15 @@ function checksumsOf(block: Buffer): { unsigned: number; signed: number } {
   const [start, length] = fields.checksum;
   let unsigned = 0x20 * length;
   let high = 0;
-  for (let at = 0; at < blockSize; at += 1) {
-    if (at < start || at >= start + length) {
+  const add = (from: number, end: number) => {
+    for (let at = from; at < end; at += 1) {
       const byte = block[at] ?? 0;
       unsigned += byte;
       high += byte >> 7;
     }
-  }
+  };
+  add(0, start);
+  add(start + length, blockSize);
   return { unsigned, signed: unsigned - 256 * high };
 }
 

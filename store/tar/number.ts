@@ -12,6 +12,23 @@ export function parseNumber(field: Buffer): number | undefined {
   if (field.length > 0 && field.readUInt8(0) >= 0x80) {
     return parseBase256(field);
   }
+  return parsePlainOctal(field) ?? parseOctal(field);
+}
+
+/** Digits up to a NUL, as nearly all fields are; undefined for any other. */
+function parsePlainOctal(field: Buffer): number | undefined {
+  let value = 0;
+  // Twelve digits are far below 2^53.
+  for (let at = 0; at < 12; at += 1) {
+    const byte = field[at] ?? 0;
+    if (byte === 0) return at === 0 ? undefined : value;
+    if (byte < 0x30 || byte > 0x37) return undefined;
+    value = value * 8 + byte - 0x30;
+  }
+  return undefined;
+}
+
+function parseOctal(field: Buffer): number | undefined {
   const text = field.toString('latin1').replace(/^[ \0]+/, '');
   const digits = text.split('\0', 1)[0]?.trimEnd() ?? '';
   if (digits === '') {

@@ -1,6 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import type { EntryPath, OpaqueEntry, WhiteoutEntry } from '../entry.ts';
-import { decodeName } from '../name.ts';
+import { decodeName } from '../names/name.ts';
 import { corruptTar, tarOverLimit } from './error.ts';
 
 /**

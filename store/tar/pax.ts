@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { decodeName } from '../name.ts';
+import { decodeName } from '../names/name.ts';
 import { corruptTar } from './error.ts';
 import { parseDecimal } from './number.ts';
 

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { Entry, Extent } from '../entry.ts';
+import type { Entry, EntryPath, Extent } from '../entry.ts';
 import type { Limits } from '../limits.ts';
 import { createPlainDigest, createSparseDigest } from './content.ts';
 import { corruptTar, tarOverLimit } from './error.ts';
@@ -13,6 +13,13 @@ export interface TarReader {
   /** Takes the next bytes. They are not kept: the buffer may be used again. */
   push(chunk: Uint8Array): void;
   /** Says that there are no more. @throws StoreError `LAYER_CORRUPT` when the tar is cut off. */
+  end(): void;
+}
+
+/** Takes the bytes of a file in the reader's place. */
+export interface FileTaker {
+  /** The buffer may be used again. */
+  bytes(bytes: Uint8Array): void;
   end(): void;
 }
 
@@ -35,9 +42,15 @@ type Step =
  * have gone by. Reads v7, ustar, PAX and GNU archives and all their sparse files with the meaning
  * Go's archive/tar gives them, because that is what runs layers elsewhere; so a PAX global header
  * is checked but changes nothing, and reading ends at the first pair of zero blocks.
+ * Files for which `take` gives a taker are not told to `handler`, and not hashed; those with holes
+ * are not offered to it.
  * @throws StoreError from `push` and `end`: `LAYER_CORRUPT`, `LAYER_LIMIT`, with the position.
  */
-export function createTarReader(handler: (entry: Entry) => void, limits: Limits): TarReader {
+export function createTarReader(
+  handler: (entry: Entry) => void,
+  limits: Limits,
+  take?: (path: EntryPath, size: number) => FileTaker,
+): TarReader {
   /** Bytes taken so far. */
   let position = 0;
   let entries = 0;
@@ -140,6 +153,8 @@ export function createTarReader(handler: (entry: Entry) => void, limits: Limits)
 
   function plainFile(member: Member): Step {
     const { entry, stored: size } = member;
+    const taker = take?.(member.path, size);
+    if (taker !== undefined) return body(size, taker.bytes, taker.end);
     const content = createPlainDigest(size);
     const offset = position;
     return body(size, content.update, () => {

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { Entry, FileEntry, Metadata } from '../entry.ts';
-import { encodeName } from '../name.ts';
+import { encodeName } from '../names/name.ts';
 import { blockSize, formatHeader } from './header.ts';
 
 /** What a member of a tar says of itself. For a file, `size` bytes follow its header. */

@@ -17,11 +17,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { digestOf, hexOf, openStore, type StoreEvent } from '../../store/index.ts';
-import { myself } from '../../store/owner.ts';
+import { myself } from '../../store/files/owner.ts';
+import { digestOf, hexOf, openStore } from '../../store/index.ts';
 import { type BlobServer, startBlobServer } from '../support/blob-server.ts';
 import { compileStore } from '../support/compile.ts';
-import { buildLayer, file } from '../support/layers.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
 let root = '';
@@ -38,10 +37,8 @@ afterEach(() => {
 
 const bytes = Buffer.from('the bytes of a blob, of which some may come early');
 const expected = { digest: digestOf(bytes), size: bytes.length };
-const blobPath = () => join(dir, 'blobs/sha256', hexOf(expected.digest));
 const partialPath = () => join(dir, 'ingest/partial/sha256', hexOf(expected.digest));
-const leases = () => readdirSync(join(dir, 'leases'));
-const code = (wanted: string) => ({ code: wanted });
+const locks = () => readdirSync(join(dir, 'leases')).filter((name) => !name.endsWith('.lease'));
 
 const leavePartial = (left: string | Uint8Array) => {
   mkdirSync(dirname(partialPath()), { recursive: true });
@@ -62,166 +59,6 @@ function createFarEnd(content: Uint8Array = bytes) {
     },
   };
 }
-
-/** Ten bytes, then nothing until the transfer is aborted. */
-async function* stalling(offset: number, signal: AbortSignal) {
-  yield bytes.subarray(offset, offset + 10);
-  await once(signal, 'abort');
-  throw signal.reason;
-}
-
-describe('Blobs.fetch', () => {
-  test('brings a blob in and tells what there is', async () => {
-    const events: StoreEvent[] = [];
-    const { blobs } = await openStore(dir, { onEvent: (event) => events.push(event) });
-    const told: number[] = [];
-    await blobs.fetch(expected, createFarEnd().open, {
-      onProgress: ({ received, size }) => {
-        expect(size).toBe(bytes.length);
-        told.push(received);
-      },
-    });
-    expect(readFileSync(blobPath())).toEqual(bytes);
-    expect(told).toEqual([0, 10, 20, 30, 40, 49]);
-    expect(events).toEqual([{ event: 'blob-written', ...expected }]);
-    expect([...readdirSync(dirname(partialPath())), ...leases()]).toEqual([]);
-  });
-
-  test('asks for nothing when the blob is there, and for an empty blob', async () => {
-    const { blobs } = await openStore(dir);
-    const farEnd = createFarEnd();
-    await blobs.put(bytes);
-    await blobs.fetch(expected, farEnd.open);
-    const empty = Buffer.alloc(0);
-    await blobs.fetch({ digest: digestOf(empty), size: 0 }, farEnd.open);
-    expect(await blobs.size(digestOf(empty))).toBe(0);
-    expect(farEnd.offsets).toEqual([]);
-  });
-
-  test('transfers once when many want it, through several stores on one folder', async () => {
-    const stores = await Promise.all([1, 2, 3].map(() => openStore(dir)));
-    const farEnd = createFarEnd();
-    const ends: number[] = [];
-    await Promise.all(
-      Array.from({ length: 30 }, (_, n) =>
-        stores[n % 3]?.blobs.fetch(expected, farEnd.open, {
-          onProgress: ({ received }) => {
-            ends[n] = received;
-          },
-        }),
-      ),
-    );
-    expect(farEnd.offsets).toEqual([0]);
-    expect(ends).toEqual(Array(30).fill(bytes.length));
-  });
-
-  test('goes on for the others when one aborts', async () => {
-    const { blobs } = await openStore(dir);
-    const farEnd = createFarEnd();
-    const leaving = new AbortController();
-    const first = blobs.fetch(expected, farEnd.open, {
-      signal: leaving.signal,
-      onProgress: ({ received }) => received === 20 && leaving.abort(new Error('left')),
-    });
-    const second = blobs.fetch(expected, farEnd.open);
-    await expect(first).rejects.toThrow('left');
-    await second;
-    expect(farEnd.offsets).toEqual([0]);
-    expect(readFileSync(blobPath())).toEqual(bytes);
-  });
-
-  test('ends when all abort, keeps what came, and continues there', async () => {
-    const { blobs } = await openStore(dir);
-    const callers = [new AbortController(), new AbortController()];
-    const fetches = callers.map(({ signal }) =>
-      blobs.fetch(expected, stalling, {
-        signal,
-        onProgress: ({ received }) => {
-          if (received > 0) for (const caller of callers) caller.abort(new Error('left'));
-        },
-      }),
-    );
-    const ends = await Promise.allSettled(fetches);
-    expect(ends.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-    expect(readFileSync(partialPath())).toEqual(bytes.subarray(0, 10));
-    expect(leases()).toEqual([]);
-    const farEnd = createFarEnd();
-    await blobs.fetch(expected, farEnd.open);
-    expect(farEnd.offsets).toEqual([10]);
-    expect(readFileSync(blobPath())).toEqual(bytes);
-  });
-
-  test('keeps what came when the source fails, and throws what it threw', async () => {
-    const { blobs } = await openStore(dir);
-    const failing = async function* () {
-      yield bytes.subarray(0, 12);
-      throw new Error('the line is dead');
-    };
-    await expect(blobs.fetch(expected, failing)).rejects.toThrow('the line is dead');
-    expect(readFileSync(partialPath())).toEqual(bytes.subarray(0, 12));
-    expect(existsSync(blobPath())).toBe(false);
-  });
-
-  test('commits a whole partial file without asking for more', async () => {
-    leavePartial(bytes);
-    const { blobs } = await openStore(dir);
-    const farEnd = createFarEnd();
-    await blobs.fetch(expected, farEnd.open);
-    expect(farEnd.offsets).toEqual([]);
-    expect(readFileSync(blobPath())).toEqual(bytes);
-  });
-
-  test.each([
-    ['is longer than the blob', Buffer.concat([bytes, bytes]), [0]],
-    ['begins with other bytes', Buffer.from('other'), [5, 0]],
-    ['is as long and not the same', Buffer.alloc(bytes.length), [0]],
-  ])('fetches anew when the partial file %s', async (_, left, offsets) => {
-    leavePartial(left);
-    const { blobs } = await openStore(dir);
-    const farEnd = createFarEnd();
-    await blobs.fetch(expected, farEnd.open);
-    expect(farEnd.offsets).toEqual(offsets);
-    expect(readFileSync(blobPath())).toEqual(bytes);
-  });
-
-  test('fails as DIGEST_MISMATCH, and keeps nothing, when other bytes come', async () => {
-    const { blobs } = await openStore(dir);
-    const farEnd = createFarEnd(Buffer.alloc(bytes.length));
-    await expect(blobs.fetch(expected, farEnd.open)).rejects.toMatchObject(code('DIGEST_MISMATCH'));
-    expect(existsSync(partialPath()) || existsSync(blobPath())).toBe(false);
-  });
-
-  test('fails as SIZE_MISMATCH, and keeps nothing, when too much comes', async () => {
-    const { blobs } = await openStore(dir);
-    const farEnd = createFarEnd(Buffer.concat([bytes, bytes]));
-    await expect(blobs.fetch(expected, farEnd.open)).rejects.toMatchObject(code('SIZE_MISMATCH'));
-    expect(existsSync(partialPath()) || existsSync(blobPath())).toBe(false);
-  });
-
-  test('fails as SIZE_MISMATCH, and keeps what came, when too little comes', async () => {
-    const { blobs } = await openStore(dir);
-    const farEnd = createFarEnd(bytes.subarray(0, 30));
-    await expect(blobs.fetch(expected, farEnd.open)).rejects.toMatchObject(code('SIZE_MISMATCH'));
-    expect(readFileSync(partialPath())).toEqual(bytes.subarray(0, 30));
-  });
-});
-
-describe('Layers.ingest', () => {
-  test('unpacks once when many want the layer, through several stores on one folder', async () => {
-    const { blob, diffID } = buildLayer([file('app', randomBytes(300_000))]);
-    const written: StoreEvent[] = [];
-    const onEvent = (event: StoreEvent) => {
-      if (event.event === 'layer-written') written.push(event);
-    };
-    const stores = await Promise.all([1, 2, 3].map(() => openStore(dir, { onEvent })));
-    const digest = (await stores[0]?.blobs.put(blob)) ?? diffID;
-    await Promise.all(
-      Array.from({ length: 12 }, (_, n) => stores[n % 3]?.layers.ingest(digest, diffID)),
-    );
-    expect(written).toHaveLength(1);
-    expect(leases()).toEqual([]);
-  });
-});
 
 describe('openStore', () => {
   test('removes, at the first write, what the dead left half-written and nothing else', async () => {
@@ -255,7 +92,7 @@ describe('openStore', () => {
     lease('blob-3.lock.t4', `4194305 1 ${realm} t5`);
     lease('blob-3.lock.t6', `${pid} ${start} ${realm} t7`);
     await (await openStore(dir)).blobs.put(Buffer.from('first'));
-    expect(leases().sort()).toEqual(['blob-2.lock', 'blob-3.lock.t6']);
+    expect(locks().sort()).toEqual(['blob-2.lock', 'blob-3.lock.t6']);
     expect(readdirSync(join(dir, 'ingest')).sort()).toEqual(
       [drafts.alive, drafts.elsewhere, 'partial'].sort(),
     );
@@ -339,7 +176,7 @@ describe('a store shared by processes that fetch', () => {
     expect(offsets.filter((offset) => offset > 0).length).toBeGreaterThan(20);
     // What was under way when a process died is sent again, and nothing else.
     expect(farEnd.sent() / blob.length).toBeLessThan(1.15);
-    expect([...readdirSync(join(dir, 'ingest/partial/sha256')), ...leases()]).toEqual([]);
+    expect([...readdirSync(join(dir, 'ingest/partial/sha256')), ...locks()]).toEqual([]);
   });
 
   test('fetch each blob once when 8 of them want all 25 times at the same time', async () => {
@@ -352,7 +189,7 @@ describe('a store shared by processes that fetch', () => {
     expect(ends.map(([status]) => status)).toEqual(Array(8).fill(0));
     expect(farEnd.requests).toHaveLength(blobs.length);
     expect(farEnd.sent()).toBe(blobs.reduce((total, blob) => total + blob.length, 0));
-    expect(leases()).toEqual([]);
+    expect(locks()).toEqual([]);
   });
 
   test('wait for one who lives, and take over from its partial file when it dies', async () => {
@@ -377,6 +214,6 @@ describe('a store shared by processes that fetch', () => {
     await waiting;
     expect(farEnd.offsets).toHaveLength(1);
     expect(farEnd.offsets[0]).toBeGreaterThanOrEqual(2_000_000);
-    expect(leases()).toEqual([]);
+    expect(locks()).toEqual([]);
   });
 });

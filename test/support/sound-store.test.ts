@@ -17,7 +17,9 @@ beforeEach(async () => {
   const layout = join(store, 'layout');
   await writeLayout(layout, '1', image);
   store = join(store, 'store');
-  await pull(await openStore(store), `oci:${layout}:1`, {});
+  const opened = await openStore(store);
+  await pull(opened, `oci:${layout}:1`, {});
+  await opened.close();
 });
 
 afterEach(() => {
@@ -27,7 +29,7 @@ afterEach(() => {
 const blob = ({ digest }: { readonly digest: Digest }) =>
   join(store, 'blobs', 'sha256', hexOf(digest));
 const layer = (name: string) =>
-  join(store, 'layers', 'v1', 'sha256', hexOf(image.layers[0]?.diffID ?? image.root.digest), name);
+  join(store, 'layers', 'v2', 'sha256', hexOf(image.layers[0]?.diffID ?? image.root.digest), name);
 
 describe('unsoundness', () => {
   it('finds none in a store that was pulled into, nor in a blob that came in part', () => {
@@ -46,7 +48,11 @@ describe('unsoundness', () => {
     ['a layer is not committed', () => rmSync(layer('index')), /no layer/],
     ['a layer has no tar', () => rmSync(layer('tar')), /an index and no tar/],
     ['a tar has other bytes', () => appendFileSync(layer('tar'), '\0'), /its bytes are/],
-    ['an index is of another layer', () => writeFileSync(layer('index'), '{}'), /does not tell/],
+    [
+      'an index is of another layer',
+      () => writeFileSync(layer('index'), '{}\n[]\n'),
+      /does not tell/,
+    ],
     ['a draft is left', () => writeFileSync(join(store, 'ingest', '1_2_x'), ''), /ingest\/1_2_x/],
     ['a lease is left', () => writeFileSync(join(store, 'leases', 'a.lock'), ''), /a\.lock/],
     [

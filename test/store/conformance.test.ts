@@ -1,0 +1,44 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { nodeFiles } from '../../store/files/node.ts';
+import { createMemoryFiles, type OpenStoreOptions, openStore } from '../../store/index.ts';
+import type { Ground } from './conformance/ground.ts';
+import { conformance } from './conformance.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'osv-convert-conformance-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+let count = 0;
+
+function onDisk(): Ground {
+  count += 1;
+  return groundOf(join(root, `store-${count}`), nodeFiles);
+}
+
+function inMemory(): Ground {
+  return groundOf('/memory', createMemoryFiles());
+}
+
+function groundOf(dir: string, files: Ground['files']): Ground {
+  return {
+    files,
+    dir,
+    open: (options: OpenStoreOptions = {}) => openStore(dir, { ...options, files }),
+  };
+}
+
+describe.each([
+  ['on disk', onDisk],
+  ['in memory', inMemory],
+] as const)('a store %s', (_, createGround) => {
+  test.each(conformance.map(({ name, check }) => [name, check] as const))('%s', (_, check) =>
+    check(createGround()),
+  );
+});
+
+test('every behaviour has a name of its own', () => {
+  expect(new Set(conformance.map(({ name }) => name)).size).toBe(conformance.length);
+  expect(conformance.length).toBeGreaterThanOrEqual(60);
+});
