@@ -3,7 +3,9 @@ import { resolve } from 'node:path';
 import { createValidator } from '../schemas/index.ts';
 import type { Digest, Store } from '../store/index.ts';
 import { ConvertError } from './error.ts';
+import type { OnEvent } from './event.ts';
 import { commandLineOf } from './guest.ts';
+import { withHealing } from './heal.ts';
 import { findKernel, listKernels } from './osv/kernels.ts';
 import type { Report } from './report.ts';
 import { chooseAccelerator, probeKvm } from './run/accelerator.ts';
@@ -21,11 +23,12 @@ export interface BootOptions {
   readonly forwards: readonly PortForward[];
   /** Variables of the guest, besides those the disk was built with, or instead of them. */
   readonly env: ReadonlyMap<string, string>;
+  readonly onEvent?: OnEvent;
 }
 
 /**
  * The machine that boots the disk at `path`: directly where an ELF of its kernel is in the store, else
- * from the disk itself.
+ * from the disk itself. A kernel of the store is held until the store is closed.
  * @throws ConvertError `USAGE`, `KERNEL_NOT_FOUND`, `COMMAND_LINE_INEXPRESSIBLE`, `QEMU_FAILED` where
  * KVM is asked for in vain; StoreError.
  */
@@ -38,7 +41,9 @@ export async function planMachine(
   const { format, hasLoader, ...disk } = await inspectDisk(path);
   // The command line on the disk is not the one asked for once a variable is set.
   const bootsItself = hasLoader && env.size === 0;
-  const elf = await elfPath(store, options.kernel, disk.elf, bootsItself);
+  const elf = await withHealing(store, options.onEvent ? { onEvent: options.onEvent } : {}, () =>
+    elfPath(store, options.kernel, disk.elf, bootsItself),
+  );
   const commandLine = env.size === 0 ? disk.commandLine : await commandLineWith(path, env);
   const boot = chooseBoot({
     ...(elf !== undefined && { elf }),
@@ -56,8 +61,9 @@ async function elfPath(
   own: Digest | undefined,
   bootsItself: boolean,
 ): Promise<string | undefined> {
-  if (name === undefined && own !== undefined && (await store.blobs.size(own)) !== undefined) {
-    return await pathOf(store, own);
+  if (name === undefined && own !== undefined) {
+    await store.hold([own]);
+    if ((await store.blobs.size(own)) !== undefined) return await pathOf(store, own);
   }
   if (name === undefined && bootsItself) return undefined;
   const kernel =
@@ -67,7 +73,12 @@ async function elfPath(
   return kernel?.elf === undefined ? undefined : await pathOf(store, kernel.elf.digest);
 }
 
+/** The path of a blob for QEMU, which does not verify what it reads. */
 async function pathOf(store: Store, digest: Digest): Promise<string> {
+  await store.hold([digest]);
+  for await (const _ of store.blobs.stream(digest)) {
+    // Only its end is of interest, where the digest is checked.
+  }
   const blob = await store.blobs.open(digest);
   await blob.close();
   return blob.path;

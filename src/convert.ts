@@ -5,14 +5,15 @@ import { type DiskPlan, planDisk } from './disk/plan.ts';
 import { describeApp } from './dotnet/describe.ts';
 import { ConvertError } from './error.ts';
 import { composeGuest, type Guest } from './guest.ts';
-import { openLayers } from './open-layers.ts';
+import { withHealing } from './heal.ts';
+import { withLayers } from './open-layers.ts';
 import type { Kernel } from './osv/kernel.ts';
 import { findKernel, listKernels } from './osv/kernels.ts';
 import { obtain } from './pull.ts';
 import { createReport, type Report } from './report.ts';
 import { planRofs, type RofsPlan } from './rofs/plan.ts';
 import { addRuntime, type RuntimeOptions } from './runtime.ts';
-import { openContents, type SyncAccess } from './tree/contents.ts';
+import type { SyncAccess } from './tree/contents.ts';
 
 export interface ConvertOptions extends RuntimeOptions {
   readonly format: 'raw' | 'qcow2';
@@ -29,7 +30,8 @@ const loaderCap = 64 << 20;
 
 /**
  * The whole pipeline: image → tree → app → runtime → guest → ROFS → disk at `output`, and the report at
- * `output.json`. The same image, runtime, kernel and options give the same bytes.
+ * `output.json`. The same image, runtime, kernel and options give the same bytes. Damage that is met in
+ * the store is mended where it can be.
  * @throws ConvertError any code of the table but those of machines; StoreError. Nothing half-written stays.
  */
 export async function convert(
@@ -38,16 +40,24 @@ export async function convert(
   output: string,
   options: ConvertOptions,
 ): Promise<Report> {
-  const { onEvent, format, boot } = options;
   for (const path of [output, `${output}.json`]) openOutputFile(path).discard();
+  return await withHealing(store, options, () => convertOnce(store, reference, output, options));
+}
+
+async function convertOnce(
+  store: Store,
+  reference: string,
+  output: string,
+  options: ConvertOptions,
+): Promise<Report> {
+  const { onEvent, format, boot } = options;
   const kernel = await kernelFor(store, options);
   const image = await obtain(store, reference, options);
-  const open = openLayers(store);
-  try {
+  return await withLayers(store, async (open) => {
+    const { contents } = open;
     const tree = await open.flatten(image.layers.map(({ diffID }) => diffID));
-    const app = describeApp(tree, openContents(open.layers), image.config.config);
+    const app = describeApp(tree, contents, image.config.config);
     const runnable = await addRuntime(store, open, tree, app, options);
-    const contents = openContents(open.layers);
     const guest = composeGuest(app, runnable, contents, kernel, options.env ?? new Map());
     const rofs = planRofs(guest.tree);
     const disk = await layOut(store, boot, kernel, guest, rofs);
@@ -61,9 +71,7 @@ export async function convert(
     });
     await writeReport(report, `${output}.json`);
     return report;
-  } finally {
-    open.close();
-  }
+  });
 }
 
 /** A disk for direct boot needs no kernel; the default one, where there is one, is still checked. */

@@ -1,4 +1,4 @@
-import type { DiffID, Digest } from '../store/index.ts';
+import type { DiffID, Digest, VerifyStep } from '../store/index.ts';
 import type { BlobEnd } from './target/registry.ts';
 
 /** What a conversion tells while it runs; the members of one object per `event`. Sizes in bytes. */
@@ -36,9 +36,23 @@ export type ConvertEvent =
       readonly read: number;
       readonly size: number;
     }
+  /** Of all that is verified, so far; `step` is what is looked at now. */
+  | {
+      readonly event: 'verify';
+      readonly step: VerifyStep;
+      readonly read: number;
+      readonly size: number;
+    }
   | { readonly event: 'layer'; readonly diffID: DiffID }
   | { readonly event: 'stage'; readonly text: string }
   | { readonly event: 'warning'; readonly text: string }
+  /** Of a file that is taken in. */
+  | {
+      readonly event: 'read';
+      readonly path: string;
+      readonly read: number;
+      readonly size: number;
+    }
   | {
       readonly event: 'write';
       readonly path: string;

@@ -23,6 +23,7 @@ export async function fetchLayers(
       ? failed.signal
       : AbortSignal.any([transfer.signal, failed.signal]);
   const queue = distinct(layers);
+  await transfer.store.hold(queue.flatMap(({ descriptor, diffID }) => [descriptor.digest, diffID]));
   transfer.onEvent?.({
     event: 'planned',
     blobs: queue.map(({ descriptor: { digest, size } }) => ({ digest, size })),

@@ -1,4 +1,4 @@
-import type { Descriptor, Digest, Store } from '../store/index.ts';
+import { type Descriptor, type Digest, type Store, StoreError } from '../store/index.ts';
 import { type ImageConfig, type LayerPair, pairLayers, parseImageConfig } from './oci/config.ts';
 import { documentCap } from './oci/json.ts';
 import { type Manifest, parseManifest } from './oci/manifest.ts';
@@ -47,9 +47,30 @@ export async function listImages(store: Store): Promise<readonly ImageSummary[]>
   const images: ImageSummary[] = [];
   for (const { name, descriptor } of await store.refs.list()) {
     if (descriptor.artifactType !== undefined) continue;
-    const { manifest, platform } = await loadImage(store, name, descriptor);
+    const image = await loadIfNamed(store, name, descriptor);
+    if (image === undefined) continue;
+    const { manifest, platform } = image;
     const size = manifest.layers.reduce((total, layer) => total + layer.size, 0);
     images.push({ reference: name, digest: descriptor.digest, platform, size });
   }
   return images;
+}
+
+/** Undefined for an image whose name is taken away while it is looked at. */
+async function loadIfNamed(
+  store: Store,
+  name: string,
+  descriptor: Descriptor,
+): Promise<StoredImage | undefined> {
+  try {
+    return await loadImage(store, name, descriptor);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code !== 'BLOB_MISSING') throw error;
+    const refs = await store.refs.list();
+    const isNamed = refs.some(
+      (ref) => ref.name === name && ref.descriptor.digest === descriptor.digest,
+    );
+    // It may have gone, and come again.
+    return isNamed ? await loadImage(store, name, descriptor) : undefined;
+  }
 }

@@ -35,6 +35,7 @@ export type { Pushed, PushOptions } from './push.ts';
 export { push } from './push.ts';
 export type { Referrers } from './referrers.ts';
 export { listReferrers, pullReferrers } from './referrers.ts';
+export { refetch } from './refetch.ts';
 export type { Report } from './report.ts';
 export type { Machine } from './run/machine.ts';
 export type { MachineEnd, RunOptions } from './run/qemu.ts';

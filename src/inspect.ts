@@ -2,10 +2,10 @@ import type { DiffID, Digest, Store } from '../store/index.ts';
 import type { DotnetApp } from './dotnet/app.ts';
 import { describeApp } from './dotnet/describe.ts';
 import { ConvertError } from './error.ts';
+import { withHealing } from './heal.ts';
 import type { StoredImage } from './image.ts';
-import { openLayers } from './open-layers.ts';
+import { withLayers } from './open-layers.ts';
 import { obtain, type PullOptions } from './pull.ts';
-import { openContents } from './tree/contents.ts';
 
 /** What `inspect` tells; its shape is `schemas/inspect.schema.json`. */
 export interface Inspection {
@@ -51,6 +51,14 @@ export async function inspect(
   reference: string,
   options: PullOptions,
 ): Promise<Inspection> {
+  return await withHealing(store, options, () => inspectOnce(store, reference, options));
+}
+
+async function inspectOnce(
+  store: Store,
+  reference: string,
+  options: PullOptions,
+): Promise<Inspection> {
   const image = await obtain(store, reference, options);
   const { config } = image.config;
   return {
@@ -76,15 +84,14 @@ export async function inspect(
 }
 
 async function summarizeApp(store: Store, image: StoredImage): Promise<Inspection['app']> {
-  const open = openLayers(store);
   try {
-    const tree = await open.flatten(image.layers.map(({ diffID }) => diffID));
-    return summaryOf(describeApp(tree, openContents(open.layers), image.config.config));
+    return await withLayers(store, async ({ flatten, contents }) => {
+      const tree = await flatten(image.layers.map(({ diffID }) => diffID));
+      return summaryOf(describeApp(tree, contents, image.config.config));
+    });
   } catch (error) {
     if (!(error instanceof ConvertError)) throw error;
     return { error: error.code, message: error.message };
-  } finally {
-    open.close();
   }
 }
 

@@ -94,7 +94,11 @@ export function lockMismatch({ path }: LockFile, name: string, found: Digest, wa
 async function readIfPresent(path: string): Promise<LockFile | undefined> {
   const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT') return undefined;
-    throw invalid(path, `found ${cause.code ?? cause.message}, wanted a file`, cause);
+    const found = cause.code === 'EISDIR' ? 'a folder' : (cause.code ?? cause.message);
+    throw new ConvertError('LOCK_INVALID', `reading ${path}: found ${found}, wanted a lock file`, {
+      hint: 'name another file with --lock',
+      cause,
+    });
   });
   if (text === undefined) return undefined;
   let value: unknown;

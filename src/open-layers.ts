@@ -1,4 +1,5 @@
-import type { DiffID, Layer, Store } from '../store/index.ts';
+import { type DiffID, type Layer, type Store, StoreError } from '../store/index.ts';
+import { type Contents, openContents } from './tree/contents.ts';
 import { flatten } from './tree/flatten.ts';
 import type { Tree } from './tree/tree.ts';
 
@@ -6,29 +7,38 @@ import type { Tree } from './tree/tree.ts';
 export interface OpenLayers {
   /** Opens the layers, bottom first, and merges them. @throws BLOB_MISSING, STORE_CORRUPT, LAYER_CORRUPT. */
   flatten(diffIDs: readonly DiffID[]): Promise<Tree>;
-  /** Every layer opened so far, for `openContents`. */
-  readonly layers: readonly Layer[];
-  close(): void;
+  /** The files of every layer opened so far. */
+  readonly contents: Contents;
 }
 
-export function openLayers(store: Store): OpenLayers {
-  const open = new Map<DiffID, Layer>();
-  return {
-    async flatten(diffIDs) {
-      const indexes = [];
-      for (const diffID of diffIDs) {
-        const layer = open.get(diffID) ?? (await store.layers.open(diffID));
-        open.set(diffID, layer);
-        indexes.push(layer.index);
-      }
-      return flatten(indexes);
-    },
-    get layers() {
-      return [...open.values()];
-    },
-    close() {
-      for (const layer of open.values()) layer.close();
-      open.clear();
-    },
-  };
+/**
+ * Opens layers for `use`. What looks like the fault of an image may be that of the disk under the
+ * store: when `use` fails, the files it looked into are verified before it is told so.
+ * @throws StoreError `STORE_CORRUPT`; what `use` throws.
+ */
+export async function withLayers<T>(
+  store: Store,
+  use: (open: OpenLayers) => Promise<T>,
+): Promise<T> {
+  const layers = new Map<DiffID, Layer>();
+  const contents = openContents(layers);
+  try {
+    return await use({
+      async flatten(diffIDs) {
+        const indexes = [];
+        for (const diffID of diffIDs) {
+          const layer = layers.get(diffID) ?? (await store.layers.open(diffID));
+          layers.set(diffID, layer);
+          indexes.push(layer.index);
+        }
+        return flatten(indexes);
+      },
+      contents,
+    });
+  } catch (error) {
+    if (!(error instanceof StoreError)) contents.verifyRead();
+    throw error;
+  } finally {
+    for (const layer of layers.values()) layer.close();
+  }
 }

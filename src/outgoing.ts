@@ -29,7 +29,7 @@ export async function collectBlobs(
 }
 
 /** The same bytes; an error after the last of them voids what was read. */
-export async function* verified(
+async function* verified(
   bytes: AsyncIterable<Uint8Array>,
   wanted: Digest,
 ): AsyncGenerator<Uint8Array, void> {

@@ -24,15 +24,24 @@ export async function packOnce(
   plan: PackPlan,
   { onEvent, signal }: PackOptions,
 ): Promise<DiffID> {
+  const options = signal === undefined ? {} : { signal };
   const name = `runtime/${plan.key}`;
-  const known = (await store.refs.get(name))?.annotations?.[layerAnnotation];
-  if (known !== undefined && (await store.layers.has(parseDiffID(known))))
-    return parseDiffID(known);
+  const ref = await store.refs.get(name);
+  const text = ref?.annotations?.[layerAnnotation];
+  if (ref !== undefined && text !== undefined) {
+    const known = parseDiffID(text);
+    await store.hold([ref.digest, known]);
+    if (await store.layers.has(known)) return known;
+    // From another store it came as a blob.
+    if ((await store.blobs.size(known)) !== undefined) {
+      await store.layers.ingest(known, known, options);
+      return known;
+    }
+  }
   onEvent?.({
     event: 'stage',
     text: `packing the host's .NET files (${plan.entries.length} names)`,
   });
-  const options = signal === undefined ? {} : { signal };
   const { diffID, size } = await store.layers.write(packTar(plan, options), options);
   const manifest = Buffer.from(
     JSON.stringify({

@@ -1,14 +1,13 @@
-import { read } from 'node:fs';
-import { promisify } from 'node:util';
-import type { DiffID, Store } from '../store/index.ts';
+import { createHash } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
+import { type DiffID, type Store, StoreError } from '../store/index.ts';
 import { fetchLayers } from './fetch-layers.ts';
 import { pairLayers, parseImageConfig } from './oci/config.ts';
-import { once, verified } from './outgoing.ts';
+import { once } from './outgoing.ts';
 import { type ChosenManifest, readStored, type Transfer } from './resolve-image.ts';
 import type { PlainImage, PlainLayer } from './target/docker-archive.ts';
 
 const chunkSize = 2 ** 20;
-const readAt = promisify(read);
 
 /**
  * An image with its layers inflated, which the store does: what it lacks is brought into it.
@@ -27,25 +26,39 @@ export async function plainImage(
   for (const { diffID } of pairs) {
     const layer = await store.layers.open(diffID);
     layer.close();
-    const open = () => verified(layerTar(store, diffID, signal), diffID);
+    const open = () => layerTar(store, diffID, signal);
     layers.push({ diffID, size: layer.index.size, open });
   }
   const { digest, size } = manifest.config;
   return { name, config: { digest, size, open: () => once(bytes) }, layers };
 }
 
+/** The uncompressed layer; an error after the last of its bytes voids what was read. */
 async function* layerTar(store: Store, diffID: DiffID, signal: AbortSignal | undefined) {
   const layer = await store.layers.open(diffID);
   try {
+    const hash = createHash('sha256');
     for (let at = 0; at < layer.index.size; ) {
+      await turn();
       signal?.throwIfAborted();
       const buffer = Buffer.allocUnsafe(Math.min(chunkSize, layer.index.size - at));
-      const { bytesRead } = await readAt(layer.fd, buffer, 0, buffer.length, at);
-      if (bytesRead === 0) return;
-      at += bytesRead;
-      yield buffer.subarray(0, bytesRead);
+      const chunk = buffer.subarray(0, layer.readInto(buffer, at));
+      if (chunk.length === 0) break;
+      at += chunk.length;
+      hash.update(chunk);
+      yield chunk;
     }
+    const found = `sha256:${hash.digest('hex')}`;
+    if (found !== diffID) throw changedLayer(diffID, found);
   } finally {
     layer.close();
   }
+}
+
+function changedLayer(diffID: DiffID, found: string): StoreError {
+  return new StoreError(
+    'STORE_CORRUPT',
+    `reading the layer ${diffID}: found bytes of digest ${found}, wanted those of its name`,
+    { digest: diffID, hint: 'osv-convert store verify --repair' },
+  );
 }

@@ -1,6 +1,7 @@
 import type { Digest, Store } from '../store/index.ts';
 import { ConvertError } from './error.ts';
 import { fetchLayers, type LayerTransfer } from './fetch-layers.ts';
+import { withHealing } from './heal.ts';
 import { loadImage, type StoredImage } from './image.ts';
 import { type LockedImage, type LockFile, lockedDigests, lockMismatch } from './lock-file.ts';
 import { type Location, nameOf, parseLocation } from './oci/location.ts';
@@ -45,7 +46,8 @@ export interface Pulled {
 
 /**
  * The image at a location, brought into the store by the pull policy. Files are read each time, for
- * that the store has an image of their name says nothing of what is in them now.
+ * that the store has an image of their name says nothing of what is in them now. Damage that is met in
+ * the store is left to the caller, who works on with the image.
  * @throws ConvertError what `pullPlatforms` throws.
  */
 export async function obtain(
@@ -54,26 +56,28 @@ export async function obtain(
   options: PullOptions,
 ): Promise<StoredImage> {
   const location = parseLocation(text);
+  const platform = platformOf(options);
   const isNamed = location.transport === 'registry' || location.transport === 'store';
-  if (isNamed && (options.pull ?? 'missing') === 'missing') {
-    const found = await lookInStore(
-      store,
-      soughtOf(location, platformOf(options), options),
-      options,
-    );
-    if ('image' in found) return found.image;
+  if (!isNamed || (options.pull ?? 'missing') !== 'missing') {
+    return onlyOne(await pullOnce(store, location, [platform], options));
   }
-  return await pull(store, text, options);
+  const found = await lookInStore(store, soughtOf(location, platform, options), options);
+  if ('image' in found) return found.image;
+  // What the store lacks of an image is fetched of that one, whatever its name means by now.
+  return onlyOne(await pullOnce(store, location, [platform], options, found.manifest));
 }
 
 /**
  * Brings an image into the store: index → platform → manifest → config → layers, each verified, each
- * layer unpacked. What is in the store already is not fetched again; the name is set last.
+ * layer unpacked. What is in the store already is not fetched again, unless it turns out damaged;
+ * the name is set last.
  * @throws ConvertError what `pullPlatforms` throws.
  */
 export async function pull(store: Store, text: string, options: PullOptions): Promise<StoredImage> {
-  const { images } = await pullPlatforms(store, text, [platformOf(options)], options);
-  const [image] = images;
+  return onlyOne(await pullPlatforms(store, text, [platformOf(options)], options));
+}
+
+function onlyOne({ images: [image] }: Pulled): StoredImage {
   if (image === undefined) throw new Error('pulling for one platform gave no image');
   return image;
 }
@@ -90,6 +94,17 @@ export async function pullPlatforms(
   options: PullOptions,
 ): Promise<Pulled> {
   const location = parseLocation(text);
+  return await withHealing(store, options, () => pullOnce(store, location, platforms, options));
+}
+
+/** `known` is what the name is to mean, whatever it means at its registry. */
+async function pullOnce(
+  store: Store,
+  location: Location,
+  platforms: readonly Platform[],
+  options: PullOptions,
+  known?: Digest,
+): Promise<Pulled> {
   const name = nameOf(location);
   const wanted = platforms.map((platform) => soughtOf(location, platform, options));
   const images: StoredImage[] = [];
@@ -99,7 +114,7 @@ export async function pullPlatforms(
   }
   const { lock, onEvent, signal } = options;
   const locked = lock && wanted[0]?.root;
-  const source = await openImage(store, pinned(location, locked), options);
+  const source = await openImage(store, pinned(location, locked ?? known), options);
   try {
     const transfer = { store, source, ...(onEvent && { onEvent }), ...(signal && { signal }) };
     const root = await source.resolve(options);
@@ -164,7 +179,7 @@ async function takeFromStore(
   return found.image;
 }
 
-/** A locked tag is not asked for: what it was locked to is. */
+/** A tag is not asked for where it is known what it is to mean. */
 function pinned(location: Location, digest: Digest | undefined): Location {
   if (location.transport !== 'registry' || digest === undefined) return location;
   const { registry, repository } = location.reference;
@@ -191,6 +206,8 @@ async function pullOne(
   const { descriptor, bytes, manifest } = await chooseManifest(transfer, root, platform);
   const { mediaType, digest, size } = descriptor;
   requireLocked(lock, name, digest, locked);
+  const parts = [descriptor, manifest.config, ...manifest.layers];
+  await store.hold(parts.map(({ digest }) => digest));
   transfer.onEvent?.({ event: 'resolved', reference: name, digest });
   await store.blobs.put(bytes);
   await readStored(transfer, manifest.config);

@@ -2,6 +2,7 @@ import type { Descriptor, Digest, Store } from '../store/index.ts';
 import { collectDocuments, type Document } from './documents.ts';
 import { ConvertError } from './error.ts';
 import type { OnEvent } from './event.ts';
+import { withHealing } from './heal.ts';
 import { formatLocation, type Location, parseLocation } from './oci/location.ts';
 import { formatReference, type Reference } from './oci/reference.ts';
 import { type PushedBlob, pushBlobs } from './push-blobs.ts';
@@ -50,6 +51,15 @@ export async function push(
   from: string,
   to: string,
   options: PushOptions = {},
+): Promise<Pushed> {
+  return await withHealing(store, options, () => pushOnce(store, from, to, options));
+}
+
+async function pushOnce(
+  store: Store,
+  from: string,
+  to: string,
+  options: PushOptions,
 ): Promise<Pushed> {
   const { registry, onEvent, signal } = options;
   const call = signal ? { signal } : {};

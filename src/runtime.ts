@@ -9,7 +9,6 @@ import { planPack } from './dotnet/pack.ts';
 import type { OpenLayers } from './open-layers.ts';
 import { packOnce } from './packed-layer.ts';
 import { obtain, type PullOptions } from './pull.ts';
-import { openContents } from './tree/contents.ts';
 import { type Edit, editTree } from './tree/edit.ts';
 import { lookup } from './tree/lookup.ts';
 import type { Tree } from './tree/tree.ts';
@@ -45,7 +44,7 @@ export async function addRuntime(
   options: RuntimeOptions,
 ): Promise<RunnableTree> {
   const given = await openRuntimeSource(store, open, options);
-  const contents = openContents(open.layers);
+  const { contents } = open;
   const runtime = chooseRuntime(app, tree, contents, {
     source: given.source,
     hostEnv: options.hostEnv,
@@ -87,7 +86,7 @@ async function openRuntimeSource(
   const image = await obtain(store, runtime, options);
   const layers = image.layers.map(({ diffID }) => diffID);
   const tree = await open.flatten(layers);
-  return { source: { tree, contents: openContents(open.layers) }, tree, layers };
+  return { source: { tree, contents: open.contents }, tree, layers };
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { Digest, Store } from '../store/index.ts';
 import type { OnEvent } from './event.ts';
+import { withHealing } from './heal.ts';
 import { nameOf } from './oci/location.ts';
 import { parsePlatform } from './oci/platform.ts';
 import { collectBlobs } from './outgoing.ts';
@@ -46,6 +47,15 @@ export async function save(
   texts: readonly string[],
   output: string,
   options: SaveOptions = {},
+): Promise<Saved> {
+  return await withHealing(store, options, () => saveOnce(store, texts, output, options));
+}
+
+async function saveOnce(
+  store: Store,
+  texts: readonly string[],
+  output: string,
+  options: SaveOptions,
 ): Promise<Saved> {
   const format = options.format ?? (await formatOf(output));
   const opened: OpenedSource[] = [];

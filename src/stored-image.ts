@@ -1,5 +1,4 @@
-import type { Descriptor, Digest, Store } from '../store/index.ts';
-import { errorCodeOf } from './error.ts';
+import { type Descriptor, type Digest, type Store, StoreError } from '../store/index.ts';
 import { loadImage, type StoredImage } from './image.ts';
 import { sniffMediaType } from './oci/document.ts';
 import { documentCap } from './oci/json.ts';
@@ -14,9 +13,18 @@ export interface Sought {
 }
 
 /** An image that is whole in the store, or what the store lacks of it. */
-export type Found = { readonly image: StoredImage } | { readonly missing: string };
+export type Found = { readonly image: StoredImage } | Missing;
 
-/** Looks for an image in the store alone. Layers that are there but not unpacked yet are unpacked. */
+export interface Missing {
+  readonly missing: string;
+  /** Of the manifest, where the store knows which image is meant. */
+  readonly manifest?: Digest;
+}
+
+/**
+ * Looks for an image in the store alone, and holds it. Layers that are there but not unpacked yet are
+ * unpacked.
+ */
 export async function lookInStore(
   store: Store,
   { name, platform, digest }: Sought,
@@ -26,14 +34,20 @@ export async function lookInStore(
     digest === undefined
       ? await findNamed(store, name, platform)
       : await describeManifest(store, digest);
-  const image = descriptor && (await loadIfWhole(store, name, descriptor));
-  if (image === undefined || !platformMatches(image.config, platform)) {
+  if (descriptor === undefined) {
+    return { missing: digest ?? `image of that name for ${formatPlatform(platform)}` };
+  }
+  await store.hold([descriptor.digest]);
+  const manifest = descriptor.digest;
+  const image = await loadIfWhole(store, name, descriptor);
+  if ('missing' in image) return { ...image, manifest };
+  if (!platformMatches(image.config, platform)) {
     return { missing: digest ?? `image of that name for ${formatPlatform(platform)}` };
   }
   for (const { descriptor, diffID } of image.layers) {
     if (await store.layers.has(diffID)) continue;
     if ((await store.blobs.size(descriptor.digest)) !== descriptor.size) {
-      return { missing: `layer ${descriptor.digest}` };
+      return { missing: `layer ${descriptor.digest}`, manifest };
     }
     await store.layers.ingest(descriptor.digest, diffID, options);
   }
@@ -55,6 +69,7 @@ async function findNamed(
 }
 
 async function describeManifest(store: Store, digest: Digest): Promise<Descriptor | undefined> {
+  await store.hold([digest]);
   const size = await store.blobs.size(digest);
   if (size === undefined) return undefined;
   const mediaType = sniffMediaType(await store.blobs.read(digest, documentCap)) ?? '';
@@ -65,11 +80,11 @@ async function loadIfWhole(
   store: Store,
   name: string,
   descriptor: Descriptor,
-): Promise<StoredImage | undefined> {
+): Promise<StoredImage | Missing> {
   try {
     return await loadImage(store, name, descriptor);
   } catch (error) {
-    if (errorCodeOf(error) === 'BLOB_MISSING') return undefined;
-    throw error;
+    if (!(error instanceof StoreError) || error.code !== 'BLOB_MISSING') throw error;
+    return { missing: `blob ${error.digest}` };
   }
 }

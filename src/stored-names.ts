@@ -1,14 +1,19 @@
-import type { Descriptor, Store } from '../store/index.ts';
+import type { Descriptor, Digest, Store } from '../store/index.ts';
 import { ConvertError } from './error.ts';
 import { fullNameOf, type Location, parseLocation } from './oci/location.ts';
 import { formatReference, parseReference } from './oci/reference.ts';
+import { kernelOfRef } from './osv/kernel-refs.ts';
 
 /**
  * The name in the store of the image that is called `text`: as it stands, or the full name it is
  * short for. Kernels and other artifacts are no images.
- * @throws ConvertError `IMAGE_NOT_FOUND`.
+ * @throws ConvertError `IMAGE_NOT_FOUND`, with the hint `where`.
  */
-export async function storedName(store: Store, text: string): Promise<string> {
+export async function storedName(
+  store: Store,
+  text: string,
+  where = 'osv-convert images',
+): Promise<string> {
   const refs = await store.refs.list();
   const images = refs.filter(({ descriptor }) => descriptor.artifactType === undefined);
   const names = new Set(images.map(({ name }) => name));
@@ -18,7 +23,7 @@ export async function storedName(store: Store, text: string): Promise<string> {
   throw new ConvertError(
     'IMAGE_NOT_FOUND',
     `looking for ${JSON.stringify(text.slice(0, 120))} in the store: found ${shown([...names])}, wanted that one`,
-    { hint: 'osv-convert images' },
+    { hint: where },
   );
 }
 
@@ -61,14 +66,30 @@ export async function tagImage(store: Store, text: string, newName: string): Pro
     );
   }
   const reference = formatReference(parsed);
-  const name = await storedName(store, text);
-  const refs = await store.refs.list();
-  const images = refs.filter((ref) => ref.name === name).map(({ descriptor }) => descriptor);
+  const { name, images } = await holdNamed(store, text);
   if (name !== reference) {
     await store.refs.delete(reference);
     for (const descriptor of images) await store.refs.set(reference, descriptor);
   }
   return { reference, images };
+}
+
+/**
+ * The name that `text` stands for and what has it, held. A name that is still there after that has
+ * kept what it leads to all along; one that was taken away meanwhile may have lost some of it.
+ * @throws ConvertError `IMAGE_NOT_FOUND`.
+ */
+async function holdNamed(store: Store, text: string) {
+  const held = new Set<Digest>();
+  for (;;) {
+    const name = await storedName(store, text);
+    const refs = (await store.refs.list()).filter((ref) => ref.name === name);
+    const images = refs.map(({ descriptor }) => descriptor);
+    const fresh = images.map(({ digest }) => digest).filter((digest) => !held.has(digest));
+    if (fresh.length === 0 && images.length > 0) return { name, images };
+    await store.hold(fresh);
+    for (const digest of fresh) held.add(digest);
+  }
 }
 
 /**
@@ -81,7 +102,16 @@ export async function removeImages(
   texts: readonly string[],
 ): Promise<readonly string[]> {
   const names: string[] = [];
-  for (const text of texts) names.push(await storedName(store, text));
+  for (const text of texts) {
+    names.push(await storedName(store, text, await whereToRemove(store, text)));
+  }
   for (const name of names) await store.refs.delete(name);
   return names;
+}
+
+/** The command for what is named `text` and may be no image. */
+async function whereToRemove(store: Store, text: string): Promise<string> {
+  if ((await store.refs.get(text)) === undefined) return 'osv-convert images';
+  const kernel = kernelOfRef(text);
+  return kernel === undefined ? 'osv-convert store ls' : `osv-convert kernel rm ${kernel}`;
 }

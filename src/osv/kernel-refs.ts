@@ -44,6 +44,11 @@ export function deleteKernelRef(store: Store, name: string): Promise<boolean> {
   return store.refs.delete(`${refPrefix}${name}`);
 }
 
+/** The kernel whose name in the store this is. */
+export function kernelOfRef(name: string): string | undefined {
+  return name.startsWith(refPrefix) ? name.slice(refPrefix.length) : undefined;
+}
+
 /** Names go into refs and into URLs of releases. @throws ConvertError `USAGE`. */
 export function parseKernelName(name: string): string {
   if (!/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/.test(name) || name.length > 100) {

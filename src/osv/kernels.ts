@@ -80,12 +80,13 @@ export async function removeKernel(store: Store, name: string): Promise<void> {
 }
 
 /**
- * The kernel of that name; without one the default, or the only one.
+ * The kernel of that name, held; without one the default, or the only one.
  * @throws ConvertError `KERNEL_NOT_FOUND`, `KERNEL_INVALID`; what the store throws.
  */
 export async function findKernel(store: Store, name?: string): Promise<Kernel> {
   const ref = name === undefined ? await defaultRef(store) : await getKernelRef(store, name);
   if (ref === undefined) throw await notFound(store, 'choosing', name);
+  await store.hold([ref.digest]);
   return readKernel(store, ref);
 }
 

@@ -1,4 +1,5 @@
 import type { Store } from '../../store/index.ts';
+import { isDocumentType } from '../oci/media-type.ts';
 import { requireSize } from './layout/file.ts';
 import type { Images } from './layout/images.ts';
 
@@ -10,7 +11,9 @@ export async function openStoreImages(store: Store): Promise<Images> {
     where,
     location: 'store',
     list: refs.map(({ name, descriptor }) => ({ names: [name], descriptor })),
-    async *fetch({ digest, size }, { offset = 0, signal } = {}) {
+    async *fetch({ mediaType, digest, size }, { offset = 0, signal } = {}) {
+      // With a manifest all is held that it leads to.
+      if (isDocumentType(mediaType)) await store.hold([digest]);
       let at = 0;
       for await (const chunk of store.blobs.stream(digest, signal ? { signal } : {})) {
         const skipped = Math.max(0, offset - at);

@@ -1,17 +1,28 @@
-import { readSync } from 'node:fs';
-import { type Layer, StoreError } from '../../store/index.ts';
+import { type DiffID, type Layer, StoreError } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
+import { createReadCheck, type LayerContent } from './read-check.ts';
 import type { Content, FileNode } from './tree.ts';
 
 /** The bytes behind the contents of a tree. */
 export interface Contents {
   /**
-   * Fills `target` with the bytes of `content` from `position` on, holes as zeros.
+   * Fills `target` with the bytes of `content` from `position` on, holes as zeros. A file of a layer
+   * that is read in sequence, from its first byte to its last, is compared with its digest as the
+   * last is read.
    * @throws RangeError for bytes that the content has not.
-   * @throws StoreError `BLOB_MISSING` for a layer that is not open here, `STORE_CORRUPT` when its tar ends
-   * early or cannot be read.
+   * @throws StoreError `BLOB_MISSING` for a layer that is not open here; `STORE_CORRUPT`, with the layer
+   * as its digest, when its tar ends early or the file is not what it was.
    */
   readInto(content: Content, position: number, target: Uint8Array): void;
+}
+
+/** Contents that know what was read of them. */
+export interface LayerContents extends Contents {
+  /**
+   * Compares with their digests the files of layers that were read in parts only.
+   * @throws StoreError as `readInto` does.
+   */
+  verifyRead(): void;
 }
 
 /** Bytes that can be read at any position at once, for parsers that seek. */
@@ -22,9 +33,12 @@ export interface SyncAccess {
   read(offset: number, length: number): Uint8Array;
 }
 
-/** Contents that lie in `layers`, which must stay open as long as it is used. */
-export function openContents(layers: readonly Layer[]): Contents {
-  const byID = new Map(layers.map((layer) => [layer.diffID, layer]));
+/** Bytes that are read at one time where nothing is done with them but to hash them. */
+const sliceSize = 2 ** 20;
+
+/** Contents that lie in `layers`, which must stay open as long as it is used, and may become more. */
+export function openContents(layers: Pick<ReadonlyMap<DiffID, Layer>, 'get'>): LayerContents {
+  const check = createReadCheck();
 
   function readInto(content: Content, position: number, target: Uint8Array): void {
     if (!(position >= 0 && position + target.length <= content.size)) {
@@ -36,7 +50,7 @@ export function openContents(layers: readonly Layer[]): Contents {
       target.set(content.bytes.subarray(position, position + target.length));
       return;
     }
-    const layer = byID.get(content.layer);
+    const layer = layers.get(content.layer);
     if (!layer) {
       throw new StoreError(
         'BLOB_MISSING',
@@ -45,9 +59,21 @@ export function openContents(layers: readonly Layer[]): Contents {
     }
     if (content.extents) readSparse(layer, content.extents, position, target);
     else readExactly(layer, content.offset + position, target);
+    if (target.length === 0) return;
+    const found = check.take(content, position, target);
+    if (found !== undefined && found !== content.digest) throw changed(layer, content, found);
   }
 
-  return { readInto };
+  function verifyRead(): void {
+    const slice = new Uint8Array(sliceSize);
+    for (const content of [...check.unchecked]) {
+      for (let at = 0; at < content.size; at += sliceSize) {
+        readInto(content, at, slice.subarray(0, content.size - at));
+      }
+    }
+  }
+
+  return { readInto, verifyRead };
 }
 
 type Extents = NonNullable<Extract<Content, { kind: 'layer' }>['extents']>;
@@ -79,30 +105,26 @@ function firstEndingAfter(extents: Extents, position: number): number {
 }
 
 function readExactly(layer: Layer, offset: number, target: Uint8Array): void {
-  let done = 0;
-  while (done < target.length) {
-    const read = readSome(layer, offset + done, target.subarray(done));
-    if (read === 0) {
-      throw new StoreError(
-        'STORE_CORRUPT',
-        `reading layer ${layer.diffID}: found its end at byte ${offset + done}, ` +
-          `wanted ${target.length - done} bytes more`,
-      );
-    }
-    done += read;
-  }
+  const found = layer.readInto(target, offset);
+  if (found === target.length) return;
+  throw new StoreError(
+    'STORE_CORRUPT',
+    `reading layer ${layer.diffID}: found its end at byte ${offset + found}, ` +
+      `wanted ${target.length - found} bytes more`,
+    { digest: layer.diffID, hint: 'osv-convert store verify --repair' },
+  );
 }
 
-function readSome(layer: Layer, offset: number, target: Uint8Array): number {
-  try {
-    return readSync(layer.fd, target, 0, target.length, offset);
-  } catch (cause) {
-    throw new StoreError(
-      'STORE_CORRUPT',
-      `reading layer ${layer.diffID}: found an error at byte ${offset}, wanted ${target.length} bytes`,
-      { cause },
-    );
-  }
+function changed(layer: Layer, { offset, digest }: LayerContent, found: string): StoreError {
+  const { diffID, index } = layer;
+  const path = index.entries.find(
+    (entry) => entry.kind === 'file' && entry.offset === offset && entry.digest === digest,
+  )?.path;
+  return new StoreError(
+    'STORE_CORRUPT',
+    `reading ${JSON.stringify(path)} of layer ${diffID}: found bytes of digest ${found}, wanted ${digest}`,
+    { digest: diffID, hint: 'osv-convert store verify --repair' },
+  );
 }
 
 /**

@@ -367,10 +367,10 @@ describe('obtain', () => {
     await pull(store, name, at());
     const lost = amd64.layers[1];
     const at1 = (...parts: string[]) => join(store.path, ...parts);
-    await rm(at1('layers/v1', (lost?.diffID ?? '').replace(':', '/')), { recursive: true });
+    await rm(at1('layers/v2', (lost?.diffID ?? '').replace(':', '/')), { recursive: true });
     expect((await obtain(store, name, at({ offline: true }))).platform).toBe('linux/amd64');
 
-    await rm(at1('layers/v1', (lost?.diffID ?? '').replace(':', '/')), { recursive: true });
+    await rm(at1('layers/v2', (lost?.diffID ?? '').replace(':', '/')), { recursive: true });
     await rm(at1('blobs', (lost?.descriptor.digest ?? '').replace(':', '/')));
     await expect(obtain(store, name, at({ offline: true }))).rejects.toMatchObject({
       code: 'OFFLINE',
@@ -379,7 +379,7 @@ describe('obtain', () => {
     const before = registry.requests.length;
     await obtain(store, name, at());
     expect(asked(registry).slice(before)).toEqual([
-      'manifests/1.0',
+      `manifests/${amd64.root.digest}`,
       `blobs/${lost?.descriptor.digest}`,
     ]);
   });

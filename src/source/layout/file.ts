@@ -56,7 +56,11 @@ export function requireSize(found: number, wanted: number, action: string): void
 export function fileError(action: string, path: string, cause: unknown): unknown {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
   if (code === undefined || cause instanceof ConvertError) return cause;
-  const missing = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ENXIO'].includes(code);
+  if (code === 'EISDIR') {
+    const found = `found a folder at ${path}, wanted a file`;
+    return new ConvertError('IMAGE_NOT_FOUND', `${action}: ${found}`, { cause });
+  }
+  const missing = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(code);
   return new ConvertError(
     missing ? 'IMAGE_NOT_FOUND' : 'ACCESS_DENIED',
     `${action}: found ${missing ? 'no file' : `${code}`} at ${path}, wanted ${missing ? 'one' : 'to read it'}`,

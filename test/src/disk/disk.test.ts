@@ -42,7 +42,7 @@ beforeEach(() => {
   mkdirSync(join(folder, 'out'));
 });
 
-const contents = openContents([]);
+const contents = openContents(new Map());
 const tree: Tree = {
   root: directory(
     new Map<string, ReturnType<typeof directory | typeof fileOfBytes | typeof symlink>>([

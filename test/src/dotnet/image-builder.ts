@@ -10,7 +10,7 @@ import { buildElf, type ElfParts } from '../elf/elf-builder.ts';
 /** Files by absolute path: a text, bytes, or where a link leads. */
 export type ImageFiles = Readonly<Record<string, string | Uint8Array | { readonly link: string }>>;
 
-export const noContents: Contents = openContents([]);
+export const noContents: Contents = openContents(new Map());
 
 export function treeOf(...images: readonly ImageFiles[]): Tree {
   const edits = images.flatMap(Object.entries).map(([path, what]): Edit => {

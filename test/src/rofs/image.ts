@@ -5,7 +5,7 @@ import { openContents, type SyncAccess } from '../../../src/tree/contents.ts';
 /** The image of a plan whose contents are all in memory. */
 export function imageOf(plan: RofsPlan): Buffer {
   const image = Buffer.alloc(plan.size);
-  const contents = openContents([]);
+  const contents = openContents(new Map());
   let end = 0;
   for (const { offset, length, source } of rofsSegments(plan)) {
     if (offset < end || offset + length > image.length) throw new Error(`segment at ${offset}`);
