@@ -11,6 +11,19 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
+/** `1 name`, `2 names`. */
+export function formatCount(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** To the minute, in UTC: `2025-01-31 09:30Z`. */
+export function formatTime(time: Date): string {
+  return time
+    .toISOString()
+    .replace('T', ' ')
+    .replace(/:\d\d\.\d+Z$/, 'Z');
+}
+
 /** Rows under their heads, columns padded, two blanks between. */
 export function formatTable(
   heads: readonly string[],

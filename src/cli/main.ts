@@ -19,11 +19,13 @@ import { addRm } from './rm.ts';
 import { addRun } from './run.ts';
 import { addSave } from './save.ts';
 import { outliveClosedStreams, StdoutClosed } from './stdout.ts';
+import { addStore } from './store.ts';
 import { addTag } from './tag.ts';
 
 async function main(argv: readonly string[]): Promise<number> {
+  const program = createProgram();
   try {
-    await createProgram().parseAsync(argv);
+    await program.parseAsync(argv);
     return Number(process.exitCode ?? exitCodes.ok);
   } catch (error) {
     if (error instanceof StdoutClosed) return exitCodes.ok;
@@ -31,7 +33,10 @@ async function main(argv: readonly string[]): Promise<number> {
       return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     }
     const { reportFailure } = await import('./failure.ts');
-    return reportFailure(error instanceof CommanderError ? usageError(error) : error, argv);
+    return reportFailure(
+      error instanceof CommanderError ? usageError(error, program) : error,
+      argv,
+    );
   }
 }
 
@@ -41,11 +46,17 @@ function isHelp({ code }: CommanderError): boolean {
 }
 
 /** What commander finds wrong, told as every other failure is. */
-function usageError({ message }: CommanderError): ConvertError {
+function usageError({ message }: CommanderError, program: Command): ConvertError {
   const found = message.replace(/^error: /, '').replaceAll('\n', ' ');
   return new ConvertError('USAGE', `reading the command line: found ${found}`, {
-    hint: 'osv-convert --help',
+    hint: `${wordsOf(program)} --help`,
   });
+}
+
+/** The command that was typed, as far as there is one of that name. */
+function wordsOf(command: Command): string {
+  const next = command.commands.find((one) => one.name() === command.args[0]);
+  return next === undefined ? command.name() : `${command.name()} ${wordsOf(next)}`;
 }
 
 function createProgram(): Command {
@@ -76,6 +87,7 @@ function createProgram(): Command {
     addLsTags,
     addReferrers,
     addDoctor,
+    addStore,
   ])
     add(program);
   return program.addHelpText('after', examples);

@@ -142,6 +142,11 @@ function runningOf(event: ConvertEvent): string | undefined {
       return event.sent < event.size ? `upload ${event.digest}` : undefined;
     case 'unpack':
       return event.read < event.size ? `unpack ${event.digest}` : undefined;
+    case 'verify':
+      // The last one says no more than the result does.
+      return `verify ${event.step}`;
+    case 'read':
+      return event.read < event.size ? `read ${event.path}` : undefined;
     case 'write':
       return event.written < event.size ? `write ${event.path}` : undefined;
     default:

@@ -6,7 +6,9 @@ export function addRm(program: Command): void {
   const command = program
     .command('rm')
     .summary('take names of images out of the store')
-    .description('Takes names of images out of the store. Their blobs and layers stay.')
+    .description(
+      'Takes names of images out of the store. Their blobs and layers stay until "store gc".',
+    )
     .argument('<ref...>', 'names of images in the store');
   addGlobalOptions(command).action(rmCommand);
 }
@@ -18,8 +20,9 @@ async function rmCommand(
 ): Promise<void> {
   const { withSession } = await import('./session.ts');
   const { removeImages } = await import('../stored-names.ts');
-  await withSession(command, async ({ store, print }) => {
+  await withSession(command, async ({ store, onEvent, print }) => {
     const removed = await removeImages(store, refs);
     await print({ removed }, removed.map((name) => `${printable(name)}\n`).join(''));
+    onEvent({ event: 'stage', text: 'what they leave behind is freed by: osv-convert store gc' });
   });
 }

@@ -81,7 +81,7 @@ async function boot(
   disk: string,
   options: Parameters<typeof planMachine>[2],
 ): Promise<void> {
-  const machine = await planMachine(store, disk, options);
+  const machine = await planMachine(store, disk, { ...options, onEvent });
   const how = machine.boot.kind === 'direct' ? 'directly' : 'from the disk';
   if (!globals.json) {
     onEvent({ event: 'stage', text: `booting ${how} (${machine.accelerator}); Ctrl-C ends it` });

@@ -80,6 +80,12 @@ export function createTally(): Tally {
           advance(entryOf(`unpack ${event.digest}`, label, event.size, false), event.read, now);
           return true;
         }
+        case 'verify':
+          advance(entryOf('verify', 'verifying', event.size, false), event.read, now);
+          return true;
+        case 'read':
+          advance(entryOf(`read ${event.path}`, 'reading', event.size, false), event.read, now);
+          return true;
         case 'write':
           advance(entryOf(`write ${event.path}`, 'writing', event.size, false), event.written, now);
           return true;

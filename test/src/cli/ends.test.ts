@@ -123,7 +123,7 @@ describe('osv-convert', () => {
     expect(JSON.parse(asJson.stderr)).toMatchObject({ code: 'USAGE', exitCode: 2 });
     const asText = await runCli(wrong);
     expect(asText.stderr).toContain('\\x1b[31mred');
-    expect(asText.stderr).toMatch(/\(USAGE\)\n {2}try: osv-convert --help\n$/);
+    expect(asText.stderr).toMatch(/\(USAGE\)\n {2}try: osv-convert pull --help\n$/);
   });
 
   it('shows nothing raw in a hint', async () => {

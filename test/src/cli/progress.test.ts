@@ -247,6 +247,8 @@ describe('createProgress', () => {
       layer: { event: 'layer', diffID: parseDiffID(a) },
       stage: { event: 'stage', text: 't' },
       warning: { event: 'warning', text: 't' },
+      verify: { event: 'verify', step: 'blobs', read: 0, size: 1 },
+      read: { event: 'read', path: 'p', read: 0, size: 1 },
       write: { event: 'write', path: 'p', written: 0, size: 1 },
     };
     for (const event of Object.values(events)) progress.onEvent(event);
