@@ -47,13 +47,16 @@ function newStore(): string {
 /** Pulls without waiting between tries, and takes less than 2 kB/s for a trickle. */
 async function pullFrom({ host }: Registry, store: string): Promise<End> {
   const registry = { pace: hastyPace(), lowSpeed: { limit: 2000, time: 100 } };
+  const opened = await openStore(store);
   try {
-    await pull(await openStore(store), `${host}/app:1`, { registry });
+    await pull(opened, `${host}/app:1`, { registry });
     return 'success';
   } catch (error) {
     const code = errorCodeOf(error);
     if (code === undefined) throw error;
     return code;
+  } finally {
+    await opened.close();
   }
 }
 

@@ -98,7 +98,7 @@ describe.skipIf(missingPeers.length > 0).each(settings)(
       expect(connectionsIn(found.stderr)).toEqual([]);
 
       const [, layer = expect.fail('the image has one layer')] = amd64.layers;
-      await rm(at(`offline/layers/v1/${layer.diffID.replace(':', '/')}`), { recursive: true });
+      await rm(at(`offline/layers/v2/${layer.diffID.replace(':', '/')}`), { recursive: true });
       await rm(at(`offline/blobs/${layer.descriptor.digest.replace(':', '/')}`));
       const lost = await run(offline('inspect'));
       expect(lost.stderr).toContain(`found no layer ${layer.descriptor.digest}`);

@@ -12,6 +12,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly nodeArgs?: readonly string[];
   readonly cwd?: string;
+  /** A program that runs another, with its arguments before those of the other. */
+  readonly through?: readonly string[];
   /** All of its stdin. */
   readonly input?: string;
   readonly signal?: AbortSignal;
@@ -54,7 +56,9 @@ export async function runCli(
   // Certificates of the machine would add a tenth of a second to every start.
   const env = { ...process.env, NODE_EXTRA_CA_CERTS: undefined, ...options.env };
   const program = join(top, 'dist/src/cli/main.js');
-  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), program, ...args], {
+  const words = [process.execPath, ...(options.nodeArgs ?? []), program, ...args];
+  const [command = '', ...rest] = [...(options.through ?? []), ...words];
+  const child = spawn(command, rest, {
     stdio: ['pipe', 'pipe', 'pipe'],
     env,
     ...(options.cwd !== undefined && { cwd: options.cwd }),
