@@ -5,7 +5,10 @@ import { describe, expect, it } from 'vitest';
 const top = resolve(import.meta.dirname, '..');
 
 /** The pipeline, in order: each stage may import only those before it (ARCHITECTURE.md). */
-const stages = ['oci', 'source', 'target', 'tree', 'elf', 'dotnet', 'osv', 'rofs', 'disk', 'run'];
+const stages = [
+  ...['oci', 'source', 'target', 'tree', 'elf', 'dotnet', 'osv', 'rofs', 'disk', 'run'],
+  ...['pull', 'copy', 'doctor'],
+];
 
 /** The store, in order likewise; what stands beside these folders are its words and its doors. */
 const storeStages = [
@@ -85,9 +88,13 @@ function packageObjection(from: string, target: string): string | undefined {
     : `${name} lives in ${homes}`;
 }
 
-/** error.ts comes before the stages, the pipeline after them, the command line last. */
+/**
+ * error.ts comes before the stages, events and configuration before those that use them, the
+ * pipeline after them, the command line last.
+ */
 function stageOf(file: string): number {
   if (file === 'src/error.ts') return -1;
+  if (file === 'src/event.ts' || file === 'src/config.ts') return stages.indexOf('pull');
   const folder = /^src\/([^/]+)\//.exec(file)?.[1];
   if (folder === undefined) return stages.length;
   if (folder === 'cli') return stages.length + 1;

@@ -16,7 +16,7 @@ export function addDoctor(program: Command): void {
 
 async function doctorCommand(ref: string, options: SourceOptions, command: Command): Promise<void> {
   const { withSession } = await import('./session.ts');
-  const { diagnose } = await import('../doctor.ts');
+  const { diagnose } = await import('../doctor/doctor.ts');
   await withSession(command, async ({ globals, onEvent, signal, print }) => {
     const { platform } = options;
     const { failure, ...diagnosis } = await diagnose(ref, {

@@ -12,7 +12,7 @@ export function addImages(program: Command): void {
 
 async function imagesCommand(_options: unknown, command: Command): Promise<void> {
   const { withSession } = await import('./session.ts');
-  const { listImages } = await import('../image.ts');
+  const { listImages } = await import('../pull/image.ts');
   await withSession(command, async ({ store, print }) => {
     const images = await listImages(store);
     const rows = images.map((image) => [

@@ -22,7 +22,7 @@ async function loadCommand(
   command: Command,
 ): Promise<void> {
   const { withSession } = await import('./session.ts');
-  const { load } = await import('../load.ts');
+  const { load } = await import('../copy/load.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
     const images = await load(store, path, { ...(name && { name }), onEvent, signal });
     const lines = images.map(

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { ConvertError } from '../error.ts';
-import type { StoredImage } from '../image.ts';
-import type { Pulled } from '../pull.ts';
+import type { StoredImage } from '../pull/image.ts';
+import type { Pulled } from '../pull/pull.ts';
 import { collect } from './env.ts';
 import { formatBytes } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
@@ -44,7 +44,7 @@ async function pullCommand(
   command: Command,
 ): Promise<void> {
   const { withSession } = await import('./session.ts');
-  const { platformOf, pullPlatforms } = await import('../pull.ts');
+  const { platformOf, pullPlatforms } = await import('../pull/pull.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
     const told = { ...(await pullOptionsOf(options, process.env)), onEvent, signal };
     const named = options.platform ?? [undefined];
@@ -56,7 +56,7 @@ async function pullCommand(
     const result = others.length === 0 ? first : { images: rows };
     const text = rows.map(lineOf).join('');
     if (!options.referrers) return await print(result, text);
-    const { pullReferrersOf } = await import('../pull-referrers.ts');
+    const { pullReferrersOf } = await import('../copy/pull-referrers.ts');
     const referrers = await pullReferrersOf(store, ref, pulled, told);
     const counted = `${referrers.length} ${referrers.length === 1 ? 'referrer' : 'referrers'}\n`;
     await print({ ...result, referrers }, text + counted);
@@ -71,7 +71,7 @@ async function writeLock(path: string, { name, meaning }: Pulled): Promise<void>
       { hint: `osv-convert pull --lock ${path} ${name}` },
     );
   }
-  const { lockImage } = await import('../lock-file.ts');
+  const { lockImage } = await import('../pull/lock-file.ts');
   await lockImage(path, name, meaning);
 }
 

@@ -35,7 +35,7 @@ async function pushCommand(
   command: Command,
 ): Promise<void> {
   const { withSession } = await import('./session.ts');
-  const { push } = await import('../push.ts');
+  const { push } = await import('../copy/push.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
     const registry = tellRetries(registryOptionsOf(options), onEvent);
     const { referrers = false } = options;

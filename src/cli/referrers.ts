@@ -26,7 +26,7 @@ async function referrersCommand(
   command: Command,
 ): Promise<void> {
   const { withSession } = await import('./session.ts');
-  const { listReferrers } = await import('../referrers.ts');
+  const { listReferrers } = await import('../copy/referrers.ts');
   await withSession(command, async ({ onEvent, signal, print }) => {
     const { artifactType } = options;
     const listed = await listReferrers(ref, {

@@ -19,7 +19,7 @@ async function rmCommand(
   command: Command,
 ): Promise<void> {
   const { withSession } = await import('./session.ts');
-  const { removeImages } = await import('../stored-names.ts');
+  const { removeImages } = await import('../copy/stored-names.ts');
   await withSession(command, async ({ store, onEvent, print }) => {
     const removed = await removeImages(store, refs);
     await print({ removed }, removed.map((name) => `${printable(name)}\n`).join(''));

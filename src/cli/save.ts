@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { SaveFormat } from '../save.ts';
+import type { SaveFormat } from '../copy/save.ts';
 import { addGlobalOptions } from './globals.ts';
 import { addReachOptions, type ReachOptions, registryOptionsOf } from './source-options.ts';
 
@@ -38,7 +38,7 @@ async function saveCommand(
   command: Command,
 ): Promise<void> {
   const { withSession } = await import('./session.ts');
-  const { save } = await import('../save.ts');
+  const { save } = await import('../copy/save.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
     const { output, format, platform } = options;
     const saved = await save(store, refs, output, {

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { PullOptions, PullPolicy } from '../pull.ts';
+import type { PullOptions, PullPolicy } from '../pull/pull.ts';
 import type { RegistryOptions } from '../source/registry/registry.ts';
 import { parseRate } from './rate.ts';
 
@@ -84,7 +84,7 @@ export async function pullOptionsOf(
   env: NodeJS.ProcessEnv,
 ): Promise<Omit<PullOptions, 'onEvent' | 'signal'>> {
   const { readConfig } = await import('../config.ts');
-  const { readLockFile, usualLockFile } = await import('../lock-file.ts');
+  const { readLockFile, usualLockFile } = await import('../pull/lock-file.ts');
   const { platform, offline, pull, frozen, lock = usualLockFile } = options;
   const given = options.config ?? env['OSV_CONVERT_CONFIG'];
   return {

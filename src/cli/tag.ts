@@ -20,7 +20,7 @@ async function tagCommand(
   command: Command,
 ): Promise<void> {
   const { withSession } = await import('./session.ts');
-  const { tagImage } = await import('../stored-names.ts');
+  const { tagImage } = await import('../copy/stored-names.ts');
   await withSession(command, async ({ store, print }) => {
     const { reference, images } = await tagImage(store, ref, newName);
     const digests = images.map(({ digest }) => digest);

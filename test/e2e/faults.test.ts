@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { errorCodeOf } from '../../src/error.ts';
-import { pull } from '../../src/pull.ts';
+import { pull } from '../../src/pull/pull.ts';
 import { hexOf, openStore } from '../../store/index.ts';
 import { runCli } from '../support/cli.ts';
 import { hastyPace } from '../support/pace.ts';

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { push } from '../../src/push.ts';
+import { push } from '../../src/copy/push.ts';
 import type { CredentialSource } from '../../src/source/auth/credentials.ts';
 import { openStore } from '../../store/index.ts';
 import { createAuthority } from './certificate.ts';

@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { pull } from '../../src/pull.ts';
+import { pull } from '../../src/pull/pull.ts';
 import { type Digest, hexOf, openStore } from '../../store/index.ts';
 import { buildImage } from './image.ts';
 import { file } from './layers.ts';

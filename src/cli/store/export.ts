@@ -34,8 +34,8 @@ async function exportCommand(
   command: Command,
 ): Promise<void> {
   const { withSession } = await import('../session.ts');
-  const { chooseNames } = await import('../../chosen-names.ts');
-  const { writeFileOf } = await import('../../output-layout.ts');
+  const { chooseNames } = await import('../../copy/chosen-names.ts');
+  const { writeFileOf } = await import('../../copy/output-layout.ts');
   await withSession(command, async ({ globals, store, onEvent, signal, print }) => {
     const toStdout = output === '-';
     if (toStdout) refuseForStdout(globals.json);

@@ -54,7 +54,7 @@ Examples:
 
 async function gcCommand(options: GcCommandOptions, command: Command): Promise<void> {
   const { withSession } = await import('../session.ts');
-  const { namePatterns } = await import('../../chosen-names.ts');
+  const { namePatterns } = await import('../../copy/chosen-names.ts');
   const { dryRun = false, olderThan, maxSize, keep = [] } = options;
   const locked = await readLocks(options.lock);
   await withSession(command, async ({ store, onEvent, signal, print }) => {
@@ -81,7 +81,7 @@ async function gcCommand(options: GcCommandOptions, command: Command): Promise<v
 /** Before anything else: a lock file that cannot be read must not cost what it names. */
 async function readLocks(paths: readonly string[] = []) {
   const { existsSync } = await import('node:fs');
-  const { readLockFile, usualLockFile } = await import('../../lock-file.ts');
+  const { readLockFile, usualLockFile } = await import('../../pull/lock-file.ts');
   const usual = existsSync(usualLockFile) ? [usualLockFile] : [];
   const locks = [...new Set([...paths, ...usual])].map(readLockFile);
   return (await Promise.all(locks)).map(({ images }) => images);

@@ -38,7 +38,7 @@ async function holdCommand(
   command: Command,
 ): Promise<void> {
   const { withSession } = await import('../session.ts');
-  const { chooseNames } = await import('../../chosen-names.ts');
+  const { chooseNames } = await import('../../copy/chosen-names.ts');
   await withSession(command, async ({ store, onEvent, print }) => {
     const names = await chooseNames(store, texts);
     const refs = (await store.refs.list()).filter(({ name }) => names.includes(name));

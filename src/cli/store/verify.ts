@@ -56,7 +56,7 @@ async function verifyCommand(options: VerifyCommandOptions, command: Command): P
         signal,
         ...(reach && {
           refetch: async (lost) => {
-            const { refetch } = await import('../../refetch.ts');
+            const { refetch } = await import('../../pull/refetch.ts');
             return refetch(store, lost, { ...reach, onEvent, signal });
           },
         }),

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { pull } from '../../../src/pull.ts';
+import { pull } from '../../../src/pull/pull.ts';
 import { type Descriptor, openStore, parseDiffID, type Store } from '../../../store/index.ts';
 import { seededRandom } from '../seeded-random.ts';
 

@@ -1,0 +1,124 @@
+import { readFile } from 'node:fs/promises';
+import { createValidator } from '../../schemas/index.ts';
+import { compareNames, type Digest } from '../../store/index.ts';
+import { openOutputFile } from '../disk/output-file.ts';
+import { ConvertError } from '../error.ts';
+
+/** What references meant when they were locked: `schemas/lock.schema.json`. */
+export interface LockFile {
+  readonly path: string;
+  /** By the image's name in the store. */
+  readonly images: Readonly<Record<string, LockedImage>>;
+}
+
+export interface LockedImage {
+  /** Of the index, or of the manifest where there is no index. */
+  readonly digest: Digest;
+  /** Digests of manifests, by the platform asked for. */
+  readonly platforms: Readonly<Record<string, Digest>>;
+}
+
+export const usualLockFile = 'osv-convert.lock';
+
+/** @throws ConvertError `LOCK_MISSING` when there is no such file, `LOCK_INVALID`. */
+export async function readLockFile(path: string): Promise<LockFile> {
+  const lock = await readIfPresent(path);
+  if (lock !== undefined) return lock;
+  throw new ConvertError(
+    'LOCK_MISSING',
+    `reading ${path}: found no such file, wanted a lock file`,
+    {
+      hint: `osv-convert pull --lock ${path} REF`,
+    },
+  );
+}
+
+/**
+ * Writes what an image's name means now into the lock file, which is made where there is none. The
+ * same images give the same bytes, in whatever order they were locked.
+ * @throws ConvertError `LOCK_INVALID`, `OUTPUT_UNUSABLE`, `OUTPUT_FULL`.
+ */
+export async function lockImage(path: string, name: string, image: LockedImage): Promise<void> {
+  const images = (await readIfPresent(path))?.images ?? {};
+  const known = Object.hasOwn(images, name) ? images[name] : undefined;
+  const kept = known?.digest === image.digest ? known.platforms : {};
+  const locked = { digest: image.digest, platforms: sorted({ ...kept, ...image.platforms }) };
+  const document = { lockVersion: 1, images: sorted({ ...images, [name]: locked }) };
+  await writeLockFile(path, Buffer.from(`${JSON.stringify(document, undefined, 2)}\n`));
+}
+
+async function writeLockFile(path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    const file = openOutputFile(path);
+    try {
+      file.write(bytes, 0);
+      await file.commit();
+    } finally {
+      file.discard();
+    }
+  } catch (error) {
+    if (!(error instanceof ConvertError) || error.code !== 'OUTPUT_UNUSABLE') throw error;
+    const hint = 'name another file with --lock';
+    throw new ConvertError(error.code, error.message, { hint, cause: error });
+  }
+}
+
+/**
+ * What `name` was locked to for `platform`.
+ * @throws ConvertError `LOCK_MISSING` when the lock file does not say.
+ */
+export function lockedDigests(
+  { path, images }: LockFile,
+  name: string,
+  platform: string,
+): { readonly root: Digest; readonly manifest: Digest } {
+  const image = Object.hasOwn(images, name) ? images[name] : undefined;
+  const manifest = image?.platforms[platform];
+  if (image !== undefined && manifest !== undefined) return { root: image.digest, manifest };
+  const found = image === undefined ? 'no such image' : Object.keys(image.platforms).join(', ');
+  throw new ConvertError(
+    'LOCK_MISSING',
+    `looking up ${name} in ${path}: found ${found}, wanted the digest for ${platform}`,
+    { hint: `osv-convert pull --lock ${path} --platform ${platform} ${name}` },
+  );
+}
+
+export function lockMismatch({ path }: LockFile, name: string, found: Digest, wanted: Digest) {
+  return new ConvertError(
+    'LOCK_MISMATCH',
+    `comparing ${name} with ${path}: found ${found}, wanted ${wanted}`,
+    { hint: `osv-convert pull --lock ${path} ${name}   takes what it means now` },
+  );
+}
+
+async function readIfPresent(path: string): Promise<LockFile | undefined> {
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return undefined;
+    const found = cause.code === 'EISDIR' ? 'a folder' : (cause.code ?? cause.message);
+    throw new ConvertError('LOCK_INVALID', `reading ${path}: found ${found}, wanted a lock file`, {
+      hint: 'name another file with --lock',
+      cause,
+    });
+  });
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw invalid(path, 'found no JSON, wanted an object', cause);
+  }
+  const problem = (await createValidator('lock'))(value);
+  if (problem !== undefined) throw invalid(path, problem);
+  return { path, images: (value as Pick<LockFile, 'images'>).images };
+}
+
+function invalid(path: string, problem: string, cause?: unknown): ConvertError {
+  return new ConvertError('LOCK_INVALID', `reading the lock file ${path}: ${problem}`, {
+    hint: `rm ${path}   and lock the images again`,
+    cause,
+  });
+}
+
+function sorted<T>(members: Readonly<Record<string, T>>): Readonly<Record<string, T>> {
+  return Object.fromEntries(Object.entries(members).sort(([a], [b]) => compareNames(a, b)));
+}
