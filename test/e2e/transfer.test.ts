@@ -80,10 +80,11 @@ describe('osv-convert pull', () => {
     const store = join(folder, 'shared');
     const script = `
       import { openStore } from ${JSON.stringify(join(top, 'dist/store/index.js'))};
-      import { pull } from ${JSON.stringify(join(top, 'dist/src/pull.js'))};
+      import { pull } from ${JSON.stringify(join(top, 'dist/src/pull/pull.js'))};
       const store = await openStore(${JSON.stringify(store)});
       const reference = ${JSON.stringify(`${registry.host}/app:1`)};
       await Promise.all(Array.from({ length: 25 }, () => pull(store, reference, {})));
+      await store.close();
       process.exit(0);`;
     const children = Array.from({ length: 8 }, () =>
       spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' }),
