@@ -22,7 +22,8 @@ export function createLeases({ files, layout, prepare }: StoreParts): Leases {
   return {
     list: async () => {
       const leases = await readLeases(files, layout);
-      return leases.sort((a, b) => a.created.getTime() - b.created.getTime());
+      const byAge = (a: LeaseFile, b: LeaseFile) => a.created.getTime() - b.created.getTime();
+      return leases.sort((a, b) => byAge(a, b) || (a.id < b.id ? -1 : 1));
     },
     async create({ purpose, digests, expires }) {
       await prepare();

@@ -76,7 +76,8 @@ export const leaseBehaviours: readonly Behaviour[] = [
         version: 1,
         id: 'dead',
         purpose: 'of the dead',
-        created: new Date(),
+        // Later than the one above, whatever the clock can tell apart.
+        created: new Date(Date.now() + 1000),
         owner: { pid: 4194305, start: '1', realm },
       };
       const path = `${layoutOf(ground.dir).leases}/dead.lease`;
