@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type { Digest } from '../digest.ts';
 import type { StoreParts } from '../parts.ts';
 import type { Blobs, CallOptions, Layers } from '../store.ts';
@@ -6,6 +7,7 @@ import { verifyDocuments } from './documents.ts';
 import { verifyIndex } from './index-json.ts';
 import { verifyLayers } from './layers.ts';
 import { verifyLeases } from './leases.ts';
+import { listLayers } from './listing.ts';
 import { verifyMarker } from './marker.ts';
 import { verifyNames } from './names.ts';
 import { beginRun, type Run } from './run.ts';
@@ -121,8 +123,17 @@ export async function verifyStore(
     run.enter(name);
     await step(run);
   }
+  if (repair) await settleAll(parts);
   const { checked, findings } = run;
   const isWrong = ({ severity, done }: Finding) =>
     severity === 'loss' || (severity === 'fault' && done === 'none');
   return { full, repair, sound: !findings.some(isWrong), checked: { ...checked }, findings };
+}
+
+/** What a repair that was killed put in place, and this one found sound, is to last as well. */
+async function settleAll({ files, layout, settle }: StoreParts): Promise<void> {
+  const { root, blobs, layers, ownLayers } = layout;
+  const folders = [root, dirname(blobs), blobs, layers, dirname(ownLayers), ownLayers];
+  for (const folder of folders) await settle(folder);
+  for (const diffID of listLayers(files, layout)) await settle(layout.layer(diffID).folder);
 }

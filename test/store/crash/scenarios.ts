@@ -133,7 +133,7 @@ export const scenarios: readonly Scenario[] = [
     title: 'verify that repairs',
     failsAs: 'STORE_CORRUPT',
     isDamaged: true,
-    stride: 11,
+    stride: 2,
     async before(store, vow) {
       await pull(store, vow, 'kept', kept);
     },
