@@ -18,6 +18,7 @@ export type {
 } from './entry.ts';
 export type { StoreErrorCode } from './error.ts';
 export { StoreError } from './error.ts';
+export type { StoreEvent } from './event.ts';
 export type { FileKind, FileStat, Files, ListedFile, OpenFile } from './files/files.ts';
 export { createMemoryFiles } from './files/memory.ts';
 export type { GcOptions } from './gc/gc.ts';
@@ -42,7 +43,6 @@ export type {
   Ref,
   Refs,
   Store,
-  StoreEvent,
 } from './store.ts';
 export { scanTar } from './tar/scan.ts';
 export type { TarEntry } from './tar/writer.ts';

@@ -1,8 +1,8 @@
 import type { Digest } from './digest.ts';
+import type { StoreEvent } from './event.ts';
 import type { Files } from './files/files.ts';
 import type { Layout } from './layout.ts';
 import type { Limits } from './limits.ts';
-import type { StoreEvent } from './store.ts';
 
 /** What the parts of one open store share. */
 export interface StoreParts {

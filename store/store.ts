@@ -2,12 +2,13 @@ import type { ExportOptions } from './archive/export.ts';
 import type { Descriptor, DescriptorPlatform } from './descriptor.ts';
 import type { DiffID, Digest } from './digest.ts';
 import type { LayerIndex } from './entry.ts';
+import type { StoreEvent } from './event.ts';
 import type { Files } from './files/files.ts';
 import type { GcOptions } from './gc/gc.ts';
 import type { GcReport } from './gc/report.ts';
 import type { Limits } from './limits.ts';
 import type { Usage, UsageOptions } from './usage/usage.ts';
-import type { VerifyOptions, VerifyReport, VerifyStep } from './verify/verify.ts';
+import type { VerifyOptions, VerifyReport } from './verify/verify.ts';
 
 /** Bytes that can be read at any position. */
 export interface RandomAccess {
@@ -26,34 +27,6 @@ export interface FetchOptions extends CallOptions {
   /** Told with every chunk, and first with what was there already. `received` of `size` bytes. */
   readonly onProgress?: (progress: { readonly received: number; readonly size: number }) => void;
 }
-
-/** What a call tells while it runs. Sizes are in bytes. */
-export type StoreEvent =
-  /** A blob that was not there is, durably. */
-  | { readonly event: 'blob-written'; readonly digest: Digest; readonly size: number }
-  /** So many of the `size` bytes of a blob were unpacked. */
-  | {
-      readonly event: 'layer-progress';
-      readonly digest: Digest;
-      readonly read: number;
-      readonly size: number;
-    }
-  /** A layer that was not there is, durably; `size` is that of the uncompressed tar. */
-  | {
-      readonly event: 'layer-written';
-      readonly diffID: DiffID;
-      readonly size: number;
-      readonly entries: number;
-    }
-  /** So many bytes of those that `verify` will read were read; a step begins with such an event. */
-  | {
-      readonly event: 'verify-progress';
-      readonly step: VerifyStep;
-      readonly read: number;
-      readonly size: number;
-    }
-  /** A damaged file was moved, from and to these paths in the store. */
-  | { readonly event: 'quarantined'; readonly from: string; readonly to: string };
 
 /** Files by digest in `blobs/sha256/`, byte for byte as they came. */
 export interface Blobs {
