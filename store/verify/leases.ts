@@ -24,7 +24,7 @@ export async function verifyLeases(run: Run): Promise<void> {
       wanted: 'the head of a lease',
       ...complaint,
     } as const;
-    if (!options.repair || complaint.severity === 'note') {
+    if (!options.repair) {
       tell({ ...finding, done: 'none' });
       continue;
     }

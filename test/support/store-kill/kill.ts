@@ -111,6 +111,8 @@ export async function createKilledStore(
       const store = await openStore(dir);
       for (const { id } of await store.leases.list()) await store.leases.delete(id);
       await store.gc({ olderThan: 0, keep: [keptName] });
+      // Repair takes a damaged layer away before it unpacks its blob anew, as who needs it would.
+      if (job === 'repair') await takeImage(store, keptName, keptImage);
       await store.close();
       const kept = [...keptImage.blobs.keys()].map(hexOf);
       const left = readdirSync(join(dir, 'blobs/sha256')).filter((hex) => !kept.includes(hex));
