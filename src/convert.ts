@@ -13,7 +13,7 @@ import { obtain } from './pull/pull.ts';
 import { createReport, type Report } from './report.ts';
 import { planRofs, type RofsPlan } from './rofs/plan.ts';
 import { addRuntime, type RuntimeOptions } from './runtime.ts';
-import type { SyncAccess } from './tree/contents.ts';
+import type { SyncAccess } from './tree/access.ts';
 
 export interface ConvertOptions extends RuntimeOptions {
   readonly format: 'raw' | 'qcow2';

@@ -7,7 +7,7 @@ const top = resolve(import.meta.dirname, '..');
 /** The pipeline, in order: each stage may import only those before it (ARCHITECTURE.md). */
 const stages = [
   ...['oci', 'source', 'target', 'tree', 'elf', 'dotnet', 'osv', 'rofs', 'disk', 'run'],
-  ...['pull', 'copy', 'doctor'],
+  ...['pull', 'look', 'export', 'copy', 'doctor'],
 ];
 
 /** The store, in order likewise; what stands beside these folders are its words and its doors. */

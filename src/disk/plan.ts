@@ -1,7 +1,7 @@
 import { ConvertError } from '../error.ts';
 import type { RofsPlan } from '../rofs/plan.ts';
 import { rofsSegments } from '../rofs/write.ts';
-import type { SyncAccess } from '../tree/contents.ts';
+import type { SyncAccess } from '../tree/access.ts';
 import { type Partition, sectorSize, withPartition } from './mbr.ts';
 import type { Segment } from './segment.ts';
 

@@ -1,4 +1,5 @@
-import type { Contents, SyncAccess } from '../tree/contents.ts';
+import type { SyncAccess } from '../tree/access.ts';
+import type { Contents } from '../tree/contents.ts';
 import type { Content } from '../tree/tree.ts';
 
 /** A run of bytes of a disk and where they come from. */

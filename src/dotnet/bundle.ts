@@ -1,4 +1,4 @@
-import type { SyncAccess } from '../tree/contents.ts';
+import type { SyncAccess } from '../tree/access.ts';
 
 /** The files inside a single-file app (dotnet/runtime, src/native/corehost/bundle). */
 export interface Bundle {

@@ -1,7 +1,7 @@
 import type { BrokenElf, Elf } from '../elf/elf.ts';
 import { readElf } from '../elf/read.ts';
 import { ConvertError } from '../error.ts';
-import type { SyncAccess } from '../tree/contents.ts';
+import type { SyncAccess } from '../tree/access.ts';
 import type { DotnetApp } from './app.ts';
 import { describeApphost } from './apphost.ts';
 import { namedCandidates } from './candidates.ts';

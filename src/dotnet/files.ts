@@ -1,4 +1,5 @@
-import { type Contents, contentAccess, type SyncAccess } from '../tree/contents.ts';
+import type { SyncAccess } from '../tree/access.ts';
+import { type Contents, contentAccess } from '../tree/contents.ts';
 import { lookup } from '../tree/lookup.ts';
 import type { Tree } from '../tree/tree.ts';
 

@@ -1,7 +1,7 @@
 import type { Elf } from '../elf/elf.ts';
 import { segmentFlags, segmentTypes } from '../elf/elf.ts';
 import { readSymbols } from '../elf/symbols.ts';
-import type { SyncAccess } from '../tree/contents.ts';
+import type { SyncAccess } from '../tree/access.ts';
 
 /** What .NET's build puts into the executables it makes (dotnet/runtime, src/native/corehost). */
 export interface HostMarkers {

@@ -1,5 +1,5 @@
 import type { Elf } from '../elf/elf.ts';
-import type { SyncAccess } from '../tree/contents.ts';
+import type { SyncAccess } from '../tree/access.ts';
 import type { DotnetApp } from './app.ts';
 import { type Bundle, readBundle } from './bundle.ts';
 import { appOf, type Image } from './description.ts';

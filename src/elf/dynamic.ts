@@ -1,4 +1,4 @@
-import type { SyncAccess } from '../tree/contents.ts';
+import type { SyncAccess } from '../tree/access.ts';
 import { type DynamicTag, type Elf, type Segment, segmentTypes } from './elf.ts';
 import { bytesAt, damaged, type Encoding, fieldsOf, stringIn } from './fields.ts';
 

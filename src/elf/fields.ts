@@ -1,4 +1,4 @@
-import type { SyncAccess } from '../tree/contents.ts';
+import type { SyncAccess } from '../tree/access.ts';
 import type { BrokenElf } from './elf.ts';
 
 /** Ends the reading of a damaged file; `brokenOr` turns it into data, so it never leaves this folder. */

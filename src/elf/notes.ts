@@ -1,4 +1,4 @@
-import type { SyncAccess } from '../tree/contents.ts';
+import type { SyncAccess } from '../tree/access.ts';
 import { type BrokenElf, type Elf, segmentTypes } from './elf.ts';
 import { brokenOr, bytesAt, damaged, fieldsOf } from './fields.ts';
 

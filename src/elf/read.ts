@@ -1,4 +1,4 @@
-import type { SyncAccess } from '../tree/contents.ts';
+import type { SyncAccess } from '../tree/access.ts';
 import { readDynamic } from './dynamic.ts';
 import { type BrokenElf, type Elf, type Section, type Segment, segmentTypes } from './elf.ts';
 import {

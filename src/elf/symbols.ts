@@ -1,4 +1,4 @@
-import type { SyncAccess } from '../tree/contents.ts';
+import type { SyncAccess } from '../tree/access.ts';
 import { dynamicTags, placeOf, valueOfTag } from './dynamic.ts';
 import { type BrokenElf, type Elf, sectionTypes } from './elf.ts';
 import { brokenOr, bytesAt, damaged, fieldsOf, openStrings } from './fields.ts';

@@ -1,7 +1,7 @@
 import { type Elf, machines, segmentTypes } from '../elf/elf.ts';
 import { readNotes } from '../elf/notes.ts';
 import { readSymbols } from '../elf/symbols.ts';
-import type { SyncAccess } from '../tree/contents.ts';
+import type { SyncAccess } from '../tree/access.ts';
 import type { Kernel } from './kernel.ts';
 
 type ElfFacts = Pick<Kernel, 'architecture' | 'version' | 'symbols' | 'tlsLimit'>;

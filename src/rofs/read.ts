@@ -1,6 +1,6 @@
 import { decodeName } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
-import type { SyncAccess } from '../tree/contents.ts';
+import type { SyncAccess } from '../tree/access.ts';
 import {
   blockSize,
   decodeSuperblock,

@@ -1,5 +1,6 @@
 import { type DiffID, type Layer, StoreError } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
+import type { SyncAccess } from './access.ts';
 import { createReadCheck, type LayerContent } from './read-check.ts';
 import type { Content, FileNode } from './tree.ts';
 
@@ -25,14 +26,6 @@ export interface LayerContents extends Contents {
   verifyRead(): void;
 }
 
-/** Bytes that can be read at any position at once, for parsers that seek. */
-export interface SyncAccess {
-  /** In bytes. */
-  readonly size: number;
-  /** Exactly `length` bytes from `offset`, fewer only at the end. */
-  read(offset: number, length: number): Uint8Array;
-}
-
 /** Bytes that are read at one time where nothing is done with them but to hash them. */
 const sliceSize = 2 ** 20;
 
@@ -48,6 +41,10 @@ export function openContents(layers: Pick<ReadonlyMap<DiffID, Layer>, 'get'>): L
     }
     if (content.kind === 'bytes') {
       target.set(content.bytes.subarray(position, position + target.length));
+      return;
+    }
+    if (content.kind === 'access') {
+      target.set(content.access.read(content.offset + position, target.length));
       return;
     }
     const layer = layers.get(content.layer);

@@ -1,6 +1,7 @@
 import type { DiffID, Digest, Extent } from '../../store/index.ts';
+import type { SyncAccess } from './access.ts';
 
-/** Where the bytes of a file lie: in a layer's tar, or here. */
+/** Where the bytes of a file lie: in a layer's tar, in a finished file system, or here. */
 export type Content =
   | {
       readonly kind: 'layer';
@@ -9,6 +10,14 @@ export type Content =
       readonly size: number;
       readonly digest: Digest;
       readonly extents?: readonly Extent[];
+    }
+  | {
+      readonly kind: 'access';
+      readonly access: SyncAccess;
+      readonly offset: number;
+      readonly size: number;
+      /** Nothing but the bytes tells it: they are read when it is asked for. */
+      readonly digest: Digest;
     }
   | {
       readonly kind: 'bytes';

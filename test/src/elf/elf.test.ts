@@ -6,7 +6,7 @@ import { machineName } from '../../../src/elf/elf.ts';
 import { readNotes } from '../../../src/elf/notes.ts';
 import { readElf } from '../../../src/elf/read.ts';
 import { readSymbols } from '../../../src/elf/symbols.ts';
-import type { SyncAccess } from '../../../src/tree/contents.ts';
+import type { SyncAccess } from '../../../src/tree/access.ts';
 import { buildElf } from './elf-builder.ts';
 
 function accessOf(bytes: Uint8Array): SyncAccess {

@@ -1,6 +1,7 @@
 import type { RofsPlan } from '../../../src/rofs/plan.ts';
 import { rofsSegments } from '../../../src/rofs/write.ts';
-import { openContents, type SyncAccess } from '../../../src/tree/contents.ts';
+import type { SyncAccess } from '../../../src/tree/access.ts';
+import { openContents } from '../../../src/tree/contents.ts';
 
 /** The image of a plan whose contents are all in memory. */
 export function imageOf(plan: RofsPlan): Buffer {
