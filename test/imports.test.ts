@@ -6,7 +6,8 @@ const top = resolve(import.meta.dirname, '..');
 
 /** The pipeline, in order: each stage may import only those before it (ARCHITECTURE.md). */
 const stages = [
-  ...['oci', 'source', 'target', 'tree', 'elf', 'dotnet', 'osv', 'rofs', 'disk', 'run'],
+  ...['oci', 'source', 'target', 'tree', 'elf', 'dotnet', 'osv', 'check', 'sbom'],
+  ...['rofs', 'disk', 'run'],
   ...['pull', 'look', 'export', 'copy', 'doctor'],
 ];
 
