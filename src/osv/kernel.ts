@@ -7,11 +7,11 @@ export interface Kernel {
   /** As `--kernel` takes it. */
   readonly name: string;
   readonly architecture: KernelArchitecture;
-  /** As the kernel prints it when it boots (`git describe`); a loader.img alone does not show it. */
+  /** As the kernel prints it when it boots (`git describe`), where its files show it. */
   readonly version?: string;
-  /** Whether the kernel's own C++ library hides that of programs; a loader.img alone does not show it. */
+  /** Whether the kernel's own C++ library hides that of programs, where its files show it. */
   readonly symbols: 'hidden' | 'exposed' | 'unknown';
-  /** Bytes the kernel reserves for the thread-local data of a program, where its ELF shows them. */
+  /** Bytes the kernel reserves for the thread-local data of a program, where its files show them. */
   readonly tlsLimit?: number;
   /** loader.img: boots from a disk by BIOS. */
   readonly loader?: KernelFile;
@@ -55,7 +55,7 @@ function* kernelWarnings(
   tlsSize: number,
 ): Generator<string> {
   if (symbols === 'unknown' && kind !== 'native-aot') {
-    yield `kernel ${name}: a loader.img alone does not show whether symbols are hidden, which .NET needs; add its ELF to know`;
+    yield `kernel ${name}: its loader.img does not show whether symbols are hidden, which .NET needs; add its ELF to know`;
   }
   const limit = tlsLimit ?? (isRelease057(version) ? release057TlsLimit : undefined);
   if (limit !== undefined && tlsSize > limit) {

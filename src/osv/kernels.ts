@@ -123,6 +123,9 @@ async function putFiles(store: Store, files: readonly KernelSourceFile[]): Promi
   if (loader && elf && loader.architecture !== elf.architecture) {
     throw unmatched(`files for ${loader.architecture} and ${elf.architecture}`);
   }
+  if (loader?.version !== undefined && elf && loader.version !== elf.version) {
+    throw unmatched(`a loader.img of ${loader.version} and an ELF of ${elf.version}`);
+  }
   const { form: _, bytes: __, ...described } = telling;
   return {
     ...described,
@@ -151,7 +154,7 @@ function unmatched(found: string): ConvertError {
 
 function merge(known: Kernel | undefined, given: Build): Build {
   if (known === undefined || !belongTogether(known, given)) return given;
-  // A loader.img shows nothing of symbols, and must not make a known kernel forget.
+  // A loader.img may show nothing of symbols, and must not make a known kernel forget.
   return given.elf === undefined ? { ...given, ...known } : { ...known, ...given };
 }
 

@@ -2,8 +2,10 @@ import { gunzipSync } from 'node:zlib';
 import { machines } from '../elf/elf.ts';
 import { readElf } from '../elf/read.ts';
 import { ConvertError } from '../error.ts';
+import type { SyncAccess } from '../tree/access.ts';
 import type { Kernel, KernelArchitecture } from './kernel.ts';
 import { describeKernelElf } from './kernel-elf.ts';
+import { unpackLoader } from './loader-image.ts';
 
 /** What a kernel file tells of itself. */
 export interface KernelFacts
@@ -75,15 +77,24 @@ function describeLoader(name: string, bytes: Uint8Array): Omit<KernelFacts, 'byt
   if (bytes.subarray(0x1be, 0x1fe).some((byte) => byte !== 0)) {
     throw invalid(name, 'found a finished disk with partitions');
   }
-  return { form: 'loader', architecture, symbols: 'unknown' };
+  return { form: 'loader', architecture, symbols: 'unknown', ...kernelIn(architecture, bytes) };
+}
+
+/** What the kernel inside tells of itself; nothing, where it is packed in another way. */
+function kernelIn(
+  architecture: KernelArchitecture,
+  loader: Uint8Array,
+): Partial<Omit<KernelFacts, 'bytes' | 'form'>> {
+  const bytes =
+    architecture === 'x86_64' ? unpackLoader(accessOf(loader)) : loader.subarray(payloadOffset);
+  const access = accessOf(bytes ?? new Uint8Array());
+  const elf = readElf(access);
+  const facts = elf?.kind === 'elf' ? describeKernelElf(access, elf) : undefined;
+  return facts === undefined || 'reason' in facts ? {} : facts;
 }
 
 function loaderArchitecture(bytes: Uint8Array): KernelArchitecture | undefined {
-  const payload = readElf({
-    size: Math.max(0, bytes.length - payloadOffset),
-    read: (offset, length) =>
-      bytes.subarray(payloadOffset + offset, payloadOffset + offset + length),
-  });
+  const payload = readElf(accessOf(bytes.subarray(payloadOffset)));
   if (payload?.kind !== 'elf') return undefined;
   if (payload.bits === 64 && payload.machine === machines.arm64) return 'aarch64';
   const isBootSector =
@@ -94,15 +105,19 @@ function loaderArchitecture(bytes: Uint8Array): KernelArchitecture | undefined {
 }
 
 function describeElf(name: string, bytes: Uint8Array): Omit<KernelFacts, 'bytes'> | undefined {
-  const access = {
-    size: bytes.length,
-    read: (offset: number, length: number) => bytes.subarray(offset, offset + length),
-  };
+  const access = accessOf(bytes);
   const elf = readElf(access);
   if (elf === undefined) return undefined;
   const facts = elf.kind === 'broken' ? elf : describeKernelElf(access, elf);
   if ('reason' in facts) throw invalid(name, `found ${facts.reason}`);
   return { form: 'elf', ...facts };
+}
+
+function accessOf(bytes: Uint8Array): SyncAccess {
+  return {
+    size: bytes.length,
+    read: (offset, length) => bytes.subarray(offset, offset + length),
+  };
 }
 
 function textOf(bytes: Uint8Array): string {

@@ -1,4 +1,5 @@
 import { buildElf, type ElfParts } from '../elf/elf-builder.ts';
+import { compressFastlz } from './fastlz.ts';
 
 /** What a kernel's ELF shows of itself, without the kernel. */
 export function fakeKernelElf({
@@ -45,6 +46,28 @@ export function fakeLoader(units = 2, size = 65_536 + units * 32_768): Buffer {
   loader.write('VSO', 0x1b8);
   loader.writeUInt16LE(0xaa55, 510);
   loader.set(elf32Header(), 65_536);
+  return loader;
+}
+
+/** A loader.img with a kernel in it, as OSv's own tools pack it. */
+export function packedLoader(kernel: Uint8Array): Buffer {
+  const pieceSize = 1 << 20;
+  const pieces: { readonly size: number; readonly stored: Uint8Array }[] = [];
+  for (let at = 0; at <= kernel.length; at += pieceSize) {
+    const piece = kernel.subarray(at, at + pieceSize);
+    const packed = piece.length === 0 ? piece : compressFastlz(piece, 2);
+    pieces.push({ size: piece.length, stored: packed.length < piece.length ? packed : piece });
+  }
+  const stored = Buffer.concat(pieces.map((piece) => piece.stored));
+  const words = (...numbers: readonly number[]): Buffer => {
+    const bytes = Buffer.alloc(numbers.length * 4);
+    for (const [index, number] of numbers.entries()) bytes.writeUInt32LE(number, index * 4);
+    return bytes;
+  };
+  const table = pieces.flatMap(({ size, stored }) => [size, stored.length]);
+  const data = Buffer.concat([words(stored.length + 4), stored, words(pieces.length, ...table)]);
+  const loader = fakeLoader(Math.ceil((data.length + 100) / 32_768));
+  loader.set(data, 65_536 + 77);
   return loader;
 }
 

@@ -5,7 +5,7 @@ import { ConvertError } from '../../../src/error.ts';
 import { checkKernel, type Kernel } from '../../../src/osv/kernel.ts';
 import { kernelSizeCap, recogniseKernel } from '../../../src/osv/recognise.ts';
 import { buildElf } from '../elf/elf-builder.ts';
-import { fakeArmLoader, fakeKernelElf, fakeLoader } from './fake-kernel.ts';
+import { fakeArmLoader, fakeKernelElf, fakeLoader, packedLoader } from './fake-kernel.ts';
 
 function factsOf(bytes: Uint8Array): object {
   const { bytes: _, ...facts } = recogniseKernel('kernel', bytes);
@@ -35,7 +35,13 @@ describe('recogniseKernel', () => {
     expect(factsOf(fakeKernelElf({ limits }))).not.toHaveProperty('tlsLimit');
   });
 
-  it('knows a loader.img, which shows nothing of symbols', () => {
+  it('knows what the kernel in a loader.img tells', () => {
+    const facts = { ...factsOf(fakeKernelElf()), form: 'loader' };
+    expect(facts).toMatchObject({ symbols: 'hidden', version: 'v0.57.0-398-g0e34e4dc' });
+    expect(factsOf(packedLoader(fakeKernelElf()))).toEqual(facts);
+  });
+
+  it('knows a loader.img whose kernel it cannot find', () => {
     const wanted = { form: 'loader', architecture: 'x86_64', symbols: 'unknown' };
     expect(factsOf(fakeLoader())).toEqual(wanted);
   });
