@@ -1,0 +1,57 @@
+import { folderOf } from '../dotnet/command.ts';
+import { type Files, isFile } from '../dotnet/files.ts';
+import { kernelSonames } from '../dotnet/sonames.ts';
+import { type Elf, machines } from '../elf/elf.ts';
+import { readElf } from '../elf/read.ts';
+import { type DynamicSymbol, readSymbols } from '../elf/symbols.ts';
+
+/** A program or library that OSv loads, with what it has and what it lacks. */
+export interface Native {
+  /** Absolute in the guest, without links. */
+  readonly path: string;
+  readonly symbols: readonly DynamicSymbol[];
+}
+
+/** OSv looks for a library of a bare name here (core/elf.cc, `program::get_library`). */
+const searched = ['/', '/usr/lib'];
+
+/** More than any app has; a hostile image could have one for every file. */
+const maxNatives = 4096;
+
+/**
+ * What OSv loads for `roots`, which are paths of programs and libraries in the guest: they themselves,
+ * what they need, and what that needs. Files for another machine, damaged ones, and what the kernel has
+ * itself are left out.
+ */
+export function loadedNatives(files: Files, roots: readonly string[]): readonly Native[] {
+  const natives: Native[] = [];
+  const pending = [...roots];
+  const seen = new Set<string>();
+  for (let path = pending.shift(); path !== undefined; path = pending.shift()) {
+    const real = files.find(path)?.path;
+    if (real === undefined || seen.has(real) || natives.length === maxNatives) continue;
+    seen.add(real);
+    const read = files.read(real, (access) => {
+      const elf = readElf(access);
+      if (elf?.kind !== 'elf' || elf.machine !== machines.x64) return undefined;
+      const symbols = readSymbols(access, elf);
+      return 'kind' in symbols ? undefined : { elf, symbols };
+    });
+    if (read === undefined) continue;
+    natives.push({ path: real, symbols: read.symbols });
+    for (const soname of read.elf.needed) {
+      const found = kernelSonames.has(soname)
+        ? undefined
+        : libraryFor(files, real, read.elf, soname);
+      if (found !== undefined) pending.push(found);
+    }
+  }
+  return natives;
+}
+
+function libraryFor(files: Files, path: string, elf: Elf, soname: string): string | undefined {
+  const beside = elf.runpath.map((folder) => folder.replaceAll('$ORIGIN', folderOf(path)));
+  return [...beside, ...searched]
+    .map((folder) => `${folder === '/' ? '' : folder}/${soname}`)
+    .find((candidate) => candidate.startsWith('/') && isFile(files, candidate));
+}

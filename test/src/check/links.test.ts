@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import { checkLinks } from '../../../src/check/links.ts';
+import { loadedNatives } from '../../../src/check/natives.ts';
+import { filesOfTree } from '../../../src/dotnet/files.ts';
+import { openContents } from '../../../src/tree/contents.ts';
+import { editTree } from '../../../src/tree/edit.ts';
+import { directory, fileOfBytes, symlink } from '../../../src/tree/nodes.ts';
+import { buildElf, type ElfParts } from '../elf/elf-builder.ts';
+
+const wants = (...names: readonly string[]) => names.map((name) => ({ name, defined: false }));
+const has = (...names: readonly string[]) => names.map((name) => ({ name, defined: true }));
+
+function filesWith(elves: Readonly<Record<string, ElfParts | Uint8Array | string>>) {
+  const nodes = Object.entries(elves).map(([path, file]) => {
+    if (typeof file === 'string') return { op: 'set', path, node: symlink(file) } as const;
+    const bytes = file instanceof Uint8Array ? file : buildElf(file);
+    return { op: 'set', path, node: fileOfBytes(bytes) } as const;
+  });
+  return filesOfTree(editTree({ root: directory() }, nodes), openContents(new Map()));
+}
+
+const nothing = new Set<string>();
+
+describe('loadedNatives', () => {
+  it('follows what is needed by RUNPATH, / and /usr/lib, each file once', () => {
+    const files = filesWith({
+      '/app/start': {
+        needed: ['libbeside.so', 'liblinked.so.1', 'libc.so.6', 'libnone.so'],
+        runpath: '$ORIGIN/lib',
+      },
+      '/app/lib/libbeside.so': { needed: ['libtop.so', 'liblinked.so.1'] },
+      '/libtop.so': { needed: ['libbeside.so'] },
+      '/usr/lib/liblinked.so.1': '/opt/x/liblinked.so.1.2',
+      '/opt/x/liblinked.so.1.2': {},
+      '/usr/lib/libc.so.6': {},
+      '/lib64/libnone.so': {},
+    });
+    expect(loadedNatives(files, ['/app/start', '/app/start']).map(({ path }) => path)).toEqual([
+      '/app/start',
+      '/app/lib/libbeside.so',
+      '/opt/x/liblinked.so.1.2',
+      '/libtop.so',
+    ]);
+  });
+
+  it('leaves out what is for another machine, damaged or no ELF', () => {
+    const files = filesWith({
+      '/arm': { machine: 183 },
+      '/broken': buildElf().subarray(0, 70),
+      '/text': Buffer.from('#!/bin/sh'),
+    });
+    expect(loadedNatives(files, ['/arm', '/broken', '/text', '/missing'])).toEqual([]);
+  });
+});
+
+describe('checkLinks', () => {
+  it('finds what neither the loaded files nor the kernel have', () => {
+    const files = filesWith({
+      '/app/start': { needed: ['libone.so'], symbols: wants('one', 'two', 'malloc', 'lost') },
+      '/usr/lib/libone.so': { symbols: [...has('one'), ...wants('lost', 'fma')] },
+      '/usr/lib/libtwo.so': { symbols: has('two') },
+    });
+    const natives = loadedNatives(files, ['/app/start', '/usr/lib/libtwo.so']);
+    const findings = checkLinks(natives, new Set(['malloc']));
+    expect(findings).toEqual([
+      {
+        rule: 'missing-symbol',
+        severity: 'warning',
+        evidence: { file: '/app/start', found: 'lost' },
+        consequence:
+          'the kernel has no lost: the machine ends ("failed looking up symbol") when it is first used',
+        fix: expect.stringContaining('--add'),
+      },
+      expect.objectContaining({
+        severity: 'note',
+        evidence: { file: '/usr/lib/libone.so', found: 'fma' },
+        consequence: expect.stringContaining('FMA3'),
+      }),
+    ]);
+  });
+
+  it('is content when weak symbols are missing', () => {
+    const files = filesWith({ '/app/start': { symbols: wants('__gmon_start__') } });
+    const natives = loadedNatives(files, ['/app/start']).map(({ path, symbols }) => ({
+      path,
+      symbols: symbols.map((symbol) => ({ ...symbol, binding: 'weak' as const })),
+    }));
+    expect(checkLinks(natives, nothing)).toEqual([]);
+  });
+});
