@@ -23,6 +23,11 @@ export interface ConvertOptions extends RuntimeOptions {
   readonly kernel?: string;
   /** Variables of the guest; they win over everything. */
   readonly env?: ReadonlyMap<string, string>;
+  /** What of the image goes on the disk; `reachable` when absent. */
+  readonly include?: 'reachable' | 'all';
+  /** Globs of paths that are kept, and left out, whatever is known of them. */
+  readonly keep?: readonly string[];
+  readonly drop?: readonly string[];
 }
 
 /** Bytes of a loader.img that are read whole: OSv's are 2 to 5 MB. */
@@ -58,7 +63,11 @@ async function convertOnce(
     const tree = await open.flatten(image.layers.map(({ diffID }) => diffID));
     const app = describeApp(tree, contents, image.config.config);
     const runnable = await addRuntime(store, open, tree, app, options);
-    const guest = composeGuest(app, runnable, contents, kernel, options.env ?? new Map());
+    const { env = new Map(), include, keep = [], drop = [] } = options;
+    const guest = composeGuest(app, runnable, contents, kernel, {
+      env,
+      reach: include === 'all' ? undefined : { keep, drop },
+    });
     const rofs = planRofs(guest.tree);
     const disk = await layOut(store, boot, kernel, guest, rofs);
     const report = createReport({ image, app, runnable, kernel, guest, rofs, disk, format });

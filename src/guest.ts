@@ -6,6 +6,7 @@ import { encodeCommandLine } from './osv/command-line.ts';
 import { osvEnvironment } from './osv/environment.ts';
 import { checkKernel, type Kernel } from './osv/kernel.ts';
 import { hasIcu } from './osv/libraries.ts';
+import { type Reachable, type ReachOptions, reachable } from './osv/reach/reachable.ts';
 import { composeRoot } from './osv/root.ts';
 import type { RunnableTree } from './runtime.ts';
 import type { Contents } from './tree/contents.ts';
@@ -20,7 +21,16 @@ export interface Guest {
   readonly workingDirectory: string;
   readonly env: ReadonlyMap<string, string>;
   readonly commandLine: Uint8Array;
+  /** Bytes by reason; undefined where all of the image is kept. */
+  readonly reach: Omit<Reachable, 'tree'> | undefined;
   readonly warnings: readonly string[];
+}
+
+export interface GuestOptions {
+  /** Variables of the guest; they win over everything. */
+  readonly env: ReadonlyMap<string, string>;
+  /** Undefined: all of the image is kept. */
+  readonly reach: ReachOptions | undefined;
 }
 
 /**
@@ -29,27 +39,32 @@ export interface Guest {
  */
 export function composeGuest(
   app: DotnetApp,
-  { tree, runtime, warnings }: RunnableTree,
+  { tree: whole, runtime, warnings }: RunnableTree,
   contents: Contents,
   kernel: Kernel | undefined,
-  user: ReadonlyMap<string, string>,
+  { env: user, reach: options }: GuestOptions,
 ): Guest {
   const launch = launchOf(app, runtime?.root);
-  const root = composeRoot(tree, { ...app, executable: launch.program });
+  const root = composeRoot(whole, { ...app, executable: launch.program });
+  const { tree, ...reach } =
+    options === undefined
+      ? { tree: root.tree }
+      : reachable(root.tree, contents, { app, runtime, program: launch.program }, options);
   const appFolder = folderOf(app.assembly ?? app.executable);
   const environment = osvEnvironment(
     { ...app, env: new Map([...app.env, ...Object.entries(launch.env)]) },
-    { icu: hasIcu(root.tree, appFolder), user },
+    { icu: hasIcu(tree, appFolder), user },
   );
   const env = new Map(environment.entries.map(({ name, value }) => [name, value]));
-  const tlsSize = tlsSizeOf(root.tree, contents, launch.program);
+  const tlsSize = tlsSizeOf(tree, contents, launch.program);
   return {
-    tree: root.tree,
+    tree,
     program: launch.program,
     args: launch.args,
     workingDirectory: app.workingDirectory,
     env,
     commandLine: commandLineOf({ ...launch, workingDirectory: app.workingDirectory, env }),
+    reach: 'kept' in reach ? reach : undefined,
     warnings: [
       ...warnings,
       ...root.warnings,

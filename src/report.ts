@@ -46,6 +46,8 @@ export interface Report {
     readonly symlinks: number;
     readonly bytes: number;
   };
+  /** Bytes of files by what they are kept for, and left out for; null where all of the image is kept. */
+  readonly reach: Guest['reach'] | null;
   readonly commandLine: string;
   readonly env: Readonly<Record<string, string>>;
   readonly files: readonly {
@@ -111,6 +113,7 @@ export function createReport(parts: ReportParts): Report {
     kernel: kernelReport(parts.kernel),
     disk: { format, boot: disk.boot, size: disk.size, partition: disk.partition },
     rofs: { ...countNodes(guest.tree), bytes: rofs.size },
+    reach: guest.reach ?? null,
     commandLine: decodeName(guest.commandLine),
     env: Object.fromEntries(guest.env),
     files: [...walkTree(guest.tree)].flatMap(({ path, node }) =>

@@ -1,5 +1,5 @@
+import type { Native } from '../osv/natives.ts';
 import type { Finding, Severity } from './finding.ts';
-import type { Native } from './natives.ts';
 
 /** What is known of a function that some kernels lack and the .NET runtime names. */
 interface Known {

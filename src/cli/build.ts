@@ -12,6 +12,9 @@ interface BuildOptions extends ObtainOptions {
   readonly kernel?: string;
   readonly runtime: string;
   readonly env?: readonly string[];
+  readonly include: 'reachable' | 'all';
+  readonly keep?: readonly string[];
+  readonly drop?: readonly string[];
 }
 
 export function addBuild(program: Command): void {
@@ -44,7 +47,21 @@ export function addBuild(program: Command): void {
       '.NET runtime: auto, image, host, a folder, or the reference of an image that has one',
       'auto',
     )
-    .option('--env <NAME=VALUE>', 'set a variable of the guest (repeatable)', collect);
+    .option('--env <NAME=VALUE>', 'set a variable of the guest (repeatable)', collect)
+    .addOption(
+      new Option(
+        '--include <what>',
+        'reachable: what the app can reach; all: all that the image has',
+      )
+        .choices(['reachable', 'all'])
+        .default('reachable'),
+    )
+    .option(
+      '--keep <glob>',
+      'keep these paths of the image, too: /usr/share/fonts, *.dat (repeatable)',
+      collect,
+    )
+    .option('--drop <glob>', 'leave these out: /app/docs, *.map (repeatable)', collect);
   addGlobalOptions(addObtainOptions(command)).action(buildCommand);
 }
 
@@ -53,10 +70,13 @@ async function buildCommand(ref: string, options: BuildOptions, command: Command
   const { convert } = await import('../convert.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
     const format = options.format ?? (options.output.endsWith('.qcow2') ? 'qcow2' : 'raw');
-    const { boot, kernel, runtime } = options;
+    const { boot, kernel, runtime, include, keep, drop } = options;
     const report = await convert(store, ref, options.output, {
       ...(await pullOptionsOf(options, process.env)),
       ...(kernel !== undefined && { kernel }),
+      ...(keep !== undefined && { keep }),
+      ...(drop !== undefined && { drop }),
+      include,
       boot,
       runtime,
       format,
@@ -69,7 +89,8 @@ async function buildCommand(ref: string, options: BuildOptions, command: Command
   });
 }
 
-function textOf(output: string, { disk, app, runtime, kernel, rofs, commandLine }: Report): string {
+function textOf(output: string, report: Report): string {
+  const { disk, app, runtime, kernel, rofs, reach, commandLine } = report;
   const frameworks = runtime?.frameworks
     .map(({ name, version }) => `${name} ${version}`)
     .join(', ');
@@ -83,8 +104,17 @@ function textOf(output: string, { disk, app, runtime, kernel, rofs, commandLine 
         ]
       : []),
     `files       ${rofs.files} in ${rofs.directories} folders, ${formatBytes(rofs.bytes)}`,
+    ...(reach ? [`left out    ${formatTotals(reach.dropped)}`] : []),
     `command     ${commandLine}`,
     `report      ${output}.json`,
   ];
   return lines.map((line) => `${printable(line)}\n`).join('');
+}
+
+/** `62 MiB (distribution 60 MiB, symbols 2 MiB)` */
+function formatTotals(totals: NonNullable<Report['reach']>['dropped']): string {
+  const parts = Object.entries(totals).sort(([, a], [, b]) => b.bytes - a.bytes);
+  const all = parts.reduce((sum, [, { bytes }]) => sum + bytes, 0);
+  const named = parts.map(([reason, { bytes }]) => `${reason} ${formatBytes(bytes)}`).join(', ');
+  return named === '' ? formatBytes(0) : `${formatBytes(all)} (${named})`;
 }

@@ -94,7 +94,8 @@ describe.skipIf(absent.length > 0)('convert, from a real registry to a booted di
 
       expect(await cli('pull', ref, '--quiet')).toMatchObject({ code: 0, stderr: '' });
       const disk = diskOf(name, format, compression);
-      const built = await cli('build', ref, '-o', disk, '--runtime', dotnet, '--json');
+      const all = ['--include', 'all', '--runtime', dotnet];
+      const built = await cli('build', ref, '-o', disk, ...all, '--json');
       expect(built, built.stderr).toMatchObject({ code: 0 });
       const report = JSON.parse(built.stdout);
       const validate = await createValidator('report');
@@ -124,6 +125,41 @@ describe.skipIf(absent.length > 0)('convert, from a real registry to a booted di
     }
   });
 
+  it.each(['console', 'web'] as const)('leaves out of %s what OSv never loads', async (name) => {
+    const app = apps.find((one) => one.name === name);
+    if (app === undefined) throw new Error(`${name} was not published`);
+    const disk = at(`${name}-reachable.raw`);
+    const built = await cli(
+      'build',
+      refOf(name, 'gzip'),
+      '-o',
+      disk,
+      '--runtime',
+      dotnet,
+      '--json',
+    );
+    expect(built, built.stderr).toMatchObject({ code: 0 });
+    const report = JSON.parse(built.stdout);
+    expect((await createValidator('report'))(report)).toBeUndefined();
+
+    const seen = await bootProbe(disk, { format: 'raw' });
+    const files = new Map(
+      seen.entries.flatMap((one) => (one.kind === 'file' ? [[one.path, one.crc32] as const] : [])),
+    );
+    const expected = new Map(expectedFiles(app, dotnet, [...files.keys()]));
+    const isUnused = (path: string): boolean => neverLoaded.test(path);
+    const unused = [...expected.keys()].filter(isUnused);
+    for (const path of unused) expected.delete(path);
+    const edited = unused.length === 0 ? [] : [...expected.keys()].filter(isBaseDeps);
+    for (const path of edited) {
+      expect(files.get(path)).not.toBe(expected.get(path));
+      expected.delete(path);
+      files.delete(path);
+    }
+    expect(files).toEqual(expected);
+    expect(report.reach.dropped.debugger?.files ?? 0).toBe(unused.length);
+  });
+
   it.runIf(findProgram('qemu-img'))('makes the same disk in both formats', async () => {
     for (const { name } of apps) {
       const [raw, qcow2] = [diskOf(name, 'raw'), diskOf(name, 'qcow2')];
@@ -151,7 +187,8 @@ describe.skipIf(absent.length > 0)('convert, from a real registry to a booted di
     for (const format of ['raw', 'qcow2']) {
       const again = at(`again.${format}`);
       const compression = usual(format);
-      const built = await cli('build', refOf('web', compression), '-o', again, '--runtime', dotnet);
+      const all = ['--include', 'all', '--runtime', dotnet];
+      const built = await cli('build', refOf('web', compression), '-o', again, ...all);
       expect(built, built.stderr).toMatchObject({ code: 0 });
       expect(readFileSync(again).equals(readFileSync(diskOf('web', format)))).toBe(true);
       expect(await readFile(`${again}.json`, 'utf8')).toBe(
@@ -182,6 +219,12 @@ describe.skipIf(absent.length > 0)('convert, from a real registry to a booted di
     expect((await createValidator('images'))(JSON.parse(images.stdout))).toBeUndefined();
   });
 });
+
+/** Parts of the runtime for debuggers and dumps, which its deps.json must not name then. */
+const neverLoaded =
+  /\/(?:SOS_README\.md|createdump|lib(?:coreclrtraceptprovider|dbgshim|mscordaccore|mscordbi)\.so)$/;
+
+const isBaseDeps = (path: string): boolean => path.endsWith('/Microsoft.NETCore.App.deps.json');
 
 /** CRC-32 of each file the disk must have, from where it came: the app, the base, the host. */
 function expectedFiles(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { checkLinks } from '../../../src/check/links.ts';
-import { loadedNatives } from '../../../src/check/natives.ts';
 import { filesOfTree } from '../../../src/dotnet/files.ts';
+import { loadedNatives } from '../../../src/osv/natives.ts';
 import { openContents } from '../../../src/tree/contents.ts';
 import { editTree } from '../../../src/tree/edit.ts';
 import { directory, fileOfBytes, symlink } from '../../../src/tree/nodes.ts';

@@ -1,0 +1,180 @@
+import type { DotnetApp } from '../../dotnet/app.ts';
+import type { ChosenRuntime } from '../../dotnet/choose.ts';
+import { type Files, filesOfTree } from '../../dotnet/files.ts';
+import { ConvertError } from '../../error.ts';
+import type { Contents } from '../../tree/contents.ts';
+import { lookup } from '../../tree/lookup.ts';
+import type { DirectoryNode, Tree } from '../../tree/tree.ts';
+import { walkTree } from '../../tree/walk.ts';
+import { loadedNatives } from '../natives.ts';
+import { matcherOf } from './glob.ts';
+import { librariesByName } from './natives.ts';
+import { foldersAbove, keptTree } from './prune.ts';
+import type { DroppedFor, KeptFor, Verdict } from './verdict.ts';
+import { judgeOf } from './zones.ts';
+
+export interface ReachOptions {
+  /** Globs of what is kept whatever is known of it. */
+  readonly keep: readonly string[];
+  /** Globs of what is left out; they win. */
+  readonly drop: readonly string[];
+}
+
+/** What runs, and where. */
+export interface Started {
+  readonly app: DotnetApp;
+  readonly runtime: ChosenRuntime | undefined;
+  /** Absolute in the tree. */
+  readonly program: string;
+}
+
+export interface Reachable {
+  readonly tree: Tree;
+  /** Bytes of files by reason, each name counted. */
+  readonly kept: Totals<KeptFor>;
+  readonly dropped: Totals<DroppedFor>;
+}
+
+export type Totals<Reason extends string> = Readonly<
+  Partial<Record<Reason, { readonly files: number; readonly bytes: number }>>
+>;
+
+/**
+ * What of a composed root an app can reach: its own folder and working directory, its runtime, the
+ * libraries these load, what .NET reads of every system, and all that is not the distribution's. Parts
+ * that OSv never loads are left out, and the host is told so in deps.json.
+ * @throws ConvertError `USAGE` when `drop` leaves out the program itself.
+ */
+export function reachable(
+  tree: Tree,
+  contents: Contents,
+  started: Started,
+  options: ReachOptions,
+): Reachable {
+  const verdicts = judgeAll(tree, started, options);
+  const keep = (path: string, reason: KeptFor): void => {
+    const verdict = verdicts.get(path);
+    if (verdict && 'dropped' in verdict && verdict.dropped !== 'asked') {
+      verdicts.set(path, { kept: reason });
+    }
+  };
+  keepNatives(filesOfTree(tree, contents), verdicts, started, keep);
+  keepTargets(tree, verdicts, keep);
+  keepLinks(tree, verdicts, keep);
+  requireProgram(tree, verdicts, started.program);
+  return {
+    tree: keptTree(tree, contents, verdicts, [started.app.workingDirectory]),
+    ...totalsOf(tree, verdicts),
+  };
+}
+
+type Verdicts = Map<string, Verdict>;
+
+/** Every file, link and device, by its path. */
+function judgeAll(tree: Tree, { app, runtime }: Started, options: ReachOptions): Verdicts {
+  const judge = judgeOf(tree, app, runtime);
+  const isDropped = matcherOf(options.drop);
+  const isKept = matcherOf(options.keep);
+  const verdicts: Verdicts = new Map();
+  let beside: DirectoryNode['entries'] = new Map();
+  const folders = new Map([['', tree.root.entries]]);
+  for (const { path, node } of walkTree(tree)) {
+    if (node.kind === 'directory') {
+      folders.set(path === '/' ? '' : path, node.entries);
+      continue;
+    }
+    beside = folders.get(path.slice(0, path.lastIndexOf('/'))) ?? beside;
+    if (isDropped(path)) verdicts.set(path, { dropped: 'asked' });
+    else if (isKept(path)) verdicts.set(path, { kept: 'asked' });
+    else verdicts.set(path, judge(path, beside));
+  }
+  return verdicts;
+}
+
+type Keep = (path: string, reason: KeptFor) => void;
+
+/** The program, the native parts of app and runtime, what is opened by name, and all that these need. */
+function keepNatives(files: Files, verdicts: Verdicts, started: Started, keep: Keep): void {
+  const { app, program } = started;
+  const kept = keptBy(verdicts, 'app', 'runtime', 'own-files', 'asked');
+  const natives = kept.filter((path) => /\.so(?:\.|$)/.test(path));
+  const assemblies = keptBy(verdicts, 'app').filter((path) => path.endsWith('.dll'));
+  const opened = librariesByName(app, files, assemblies);
+  for (const { path } of loadedNatives(files, [program, ...natives, ...opened])) {
+    keep(path, 'native-library');
+  }
+}
+
+function keptBy(verdicts: Verdicts, ...reasons: readonly KeptFor[]): readonly string[] {
+  return [...verdicts].flatMap(([path, verdict]) =>
+    'kept' in verdict && reasons.includes(verdict.kept) ? [path] : [],
+  );
+}
+
+/** A link out of what is kept may lead to a part of the distribution, but not to all of /usr/lib. */
+const leastDepth = 4;
+
+/** What kept links lead to. What is kept for that may have links of its own. */
+function keepTargets(tree: Tree, verdicts: Verdicts, keep: Keep): void {
+  const pending = [...verdicts];
+  for (let next = pending.pop(); next; next = pending.pop()) {
+    const [path, verdict] = next;
+    if (!('kept' in verdict)) continue;
+    const node = lookup(tree, path, { follow: false })?.node;
+    const target = node?.kind === 'symlink' ? lookup(tree, path) : undefined;
+    if (target === undefined) continue;
+    const isPart = target.path.split('/').length >= leastDepth;
+    const below = target.node.kind !== 'directory' ? [''] : isPart ? namesBelow(target.node) : [];
+    for (const name of below) {
+      const wanted = target.path + name;
+      const before = verdicts.get(wanted);
+      keep(wanted, verdict.kept);
+      const after = verdicts.get(wanted);
+      if (after !== undefined && after !== before) pending.push([wanted, after]);
+    }
+  }
+}
+
+function namesBelow(root: DirectoryNode): readonly string[] {
+  return [...walkTree({ root })].flatMap(({ path, node }) =>
+    node.kind === 'directory' ? [] : [path],
+  );
+}
+
+/** Links that lead to what is kept, so that it is found by all its names. */
+function keepLinks(tree: Tree, verdicts: Verdicts, keep: Keep): void {
+  const kept = [...verdicts].flatMap(([path, verdict]) => ('kept' in verdict ? [path] : []));
+  const folders = foldersAbove(kept);
+  for (const [path, verdict] of verdicts) {
+    if ('kept' in verdict) continue;
+    const target = lookup(tree, path);
+    if (target === undefined || target.path === path) continue;
+    const reached = verdicts.get(target.path);
+    if (reached && 'kept' in reached) keep(path, reached.kept);
+    else if (folders.has(target.path)) keep(path, 'system-data');
+  }
+}
+
+function requireProgram(tree: Tree, verdicts: Verdicts, program: string): void {
+  const path = lookup(tree, program)?.path ?? program;
+  const verdict = verdicts.get(path);
+  if (verdict === undefined || 'kept' in verdict) return;
+  throw new ConvertError(
+    'USAGE',
+    `leaving out files: found the program ${path} among what --drop names, wanted it kept`,
+  );
+}
+
+function totalsOf(tree: Tree, verdicts: Verdicts): Pick<Reachable, 'kept' | 'dropped'> {
+  const kept: Record<string, { files: number; bytes: number }> = {};
+  const dropped: Record<string, { files: number; bytes: number }> = {};
+  for (const { path, node } of walkTree(tree)) {
+    const verdict = node.kind === 'file' ? verdicts.get(path) : undefined;
+    if (verdict === undefined || node.kind !== 'file') continue;
+    const [totals, reason] =
+      'kept' in verdict ? [kept, verdict.kept] : ([dropped, verdict.dropped] as const);
+    const total = totals[reason] ?? { files: 0, bytes: 0 };
+    totals[reason] = { files: total.files + 1, bytes: total.bytes + node.content.size };
+  }
+  return { kept, dropped };
+}
