@@ -8,7 +8,7 @@ import { walkTree } from '../../tree/walk.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Where nothing is kept, a folder is; OSv mounts over the first four. */
-const alwaysThere = ['/dev', '/proc', '/sys', '/tmp', '/etc', '/root', '/usr/lib', '/var/tmp'];
+const alwaysThere = ['/dev', '/proc', '/sys', '/tmp', '/etc', '/root', '/var/tmp'];
 
 /**
  * The tree with nothing but what is kept, the folders it lies in, and `folders` where they are. Each
@@ -40,7 +40,7 @@ function folderOf(
     const below = `${path}/${name}`;
     if (node.kind !== 'directory') {
       if (isKept(below)) entries.set(name, node);
-    } else if (wanted.has(below)) {
+    } else if (wanted.has(below) || isKept(below)) {
       entries.set(name, folderOf(node, below, wanted, isKept));
     }
   }

@@ -70,7 +70,7 @@ export function reachable(
 
 type Verdicts = Map<string, Verdict>;
 
-/** Every file, link and device, by its path. */
+/** Every file, link, device and empty folder, by its path. */
 function judgeAll(tree: Tree, { app, runtime }: Started, options: ReachOptions): Verdicts {
   const judge = judgeOf(tree, app, runtime);
   const isDropped = matcherOf(options.drop);
@@ -81,7 +81,7 @@ function judgeAll(tree: Tree, { app, runtime }: Started, options: ReachOptions):
   for (const { path, node } of walkTree(tree)) {
     if (node.kind === 'directory') {
       folders.set(path === '/' ? '' : path, node.entries);
-      continue;
+      if (node.entries.size > 0) continue;
     }
     beside = folders.get(path.slice(0, path.lastIndexOf('/'))) ?? beside;
     if (isDropped(path)) verdicts.set(path, { dropped: 'asked' });
