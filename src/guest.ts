@@ -2,6 +2,7 @@ import type { DotnetApp } from './dotnet/app.ts';
 import { filesOfTree } from './dotnet/files.ts';
 import { launchOf } from './dotnet/launch.ts';
 import { readElf } from './elf/read.ts';
+import { bundleDirectory, unpackBundle } from './osv/bundle.ts';
 import { encodeCommandLine } from './osv/command-line.ts';
 import { osvEnvironment } from './osv/environment.ts';
 import { checkKernel, type Kernel } from './osv/kernel.ts';
@@ -10,6 +11,7 @@ import { type Reachable, type ReachOptions, reachable } from './osv/reach/reacha
 import { composeRoot } from './osv/root.ts';
 import type { RunnableTree } from './runtime.ts';
 import type { Contents } from './tree/contents.ts';
+import { editTree } from './tree/edit.ts';
 import type { Tree } from './tree/tree.ts';
 
 /** What OSv is given: a root file system, and what to run in it how. */
@@ -45,7 +47,8 @@ export function composeGuest(
   { env: user, reach: options }: GuestOptions,
 ): Guest {
   const launch = launchOf(app, runtime?.root);
-  const root = composeRoot(whole, { ...app, executable: launch.program });
+  const unpacked = unpackBundle(whole, contents, app);
+  const root = composeRoot(editTree(whole, unpacked), { ...app, executable: launch.program });
   const { tree, ...reach } =
     options === undefined
       ? { tree: root.tree }
@@ -53,7 +56,11 @@ export function composeGuest(
   const appFolder = folderOf(app.assembly ?? app.executable);
   const environment = osvEnvironment(
     { ...app, env: new Map([...app.env, ...Object.entries(launch.env)]) },
-    { icu: hasIcu(tree, appFolder), user },
+    {
+      icu: hasIcu(tree, appFolder),
+      user,
+      ...(unpacked.length > 0 && { bundleDirectory }),
+    },
   );
   const env = new Map(environment.entries.map(({ name, value }) => [name, value]));
   const tlsSize = tlsSizeOf(tree, contents, launch.program);

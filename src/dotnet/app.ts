@@ -1,3 +1,5 @@
+import type { BundledFile } from './bundle.ts';
+
 /** How a published .NET app is packaged (`dotnet publish`). */
 export type DotnetAppKind = 'framework-dependent' | 'self-contained' | 'single-file' | 'native-aot';
 
@@ -51,7 +53,7 @@ export interface DotnetApp {
   readonly bundle?: {
     readonly id: string;
     readonly majorVersion: number;
-    readonly extracts: boolean;
+    readonly extracted: readonly BundledFile[];
   };
   /** One sentence a fact, for people: what was found where. */
   readonly evidence: readonly string[];

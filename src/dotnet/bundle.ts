@@ -6,8 +6,8 @@ export interface Bundle {
   /** Names the folder its files are extracted to. */
   readonly id: string;
   readonly files: readonly BundledFile[];
-  /** True when the host writes files to disk before the app starts. */
-  readonly extracts: boolean;
+  /** What the host writes to disk before the app starts. */
+  readonly extracted: readonly BundledFile[];
 }
 
 export interface BundledFile {
@@ -97,7 +97,12 @@ function readManifest(reader: Reader, fileSize: number): Bundle | string {
     }
     files.push(file);
   }
-  return { majorVersion, id, files, extracts: extractsAll || files.some(needsExtraction) };
+  return {
+    majorVersion,
+    id,
+    files,
+    extracted: extractsAll ? files : files.filter(needsExtraction),
+  };
 }
 
 /** Whether the host writes the file to disk, in bundles that do not extract everything. */

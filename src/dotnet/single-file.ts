@@ -40,7 +40,7 @@ export function describeSingleFile(
       executable: path,
       hostOptions: words.hostOptions,
       args: words.rest,
-      bundle: { id: bundle.id, majorVersion: bundle.majorVersion, extracts: bundle.extracts },
+      bundle: { id: bundle.id, majorVersion: bundle.majorVersion, extracted: bundle.extracted },
       aspnet: bundle.files.some((file) => file.path.startsWith('Microsoft.AspNetCore.')),
       evidence: [
         `the image starts ${command.shown} in ${command.workingDirectory}`,

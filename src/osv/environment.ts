@@ -25,7 +25,7 @@ export interface EnvironmentOptions {
 
 type App = Pick<
   DotnetApp,
-  'kind' | 'env' | 'args' | 'version' | 'aspnet' | 'invariantGlobalization' | 'bundle'
+  'kind' | 'env' | 'args' | 'version' | 'aspnet' | 'invariantGlobalization'
 >;
 
 /** A setting the converter makes. */
@@ -60,7 +60,7 @@ export function osvEnvironment(app: App, options: EnvironmentOptions): Environme
       ),
       ...[...options.user].map(([name, value]) => ({ name, value, origin: 'user' as const })),
     ],
-    warnings: [...overruled(app, vital), ...environmentWarnings(app, options, added)],
+    warnings: [...overruled(app, vital), ...environmentWarnings(added)],
   };
 }
 
@@ -85,11 +85,12 @@ function* settingsFor(app: App, options: EnvironmentOptions): Generator<Setting>
   }
   yield { names: ['HOME'], value: '/tmp', reason: 'the one folder that can be written' };
   yield { names: ['TMPDIR'], value: '/tmp', reason: 'the one folder that can be written' };
-  if (app.bundle?.extracts && options.bundleDirectory !== undefined) {
+  if (options.bundleDirectory !== undefined) {
     yield {
       names: ['DOTNET_BUNDLE_EXTRACT_BASE_DIR'],
       value: options.bundleDirectory,
-      reason: 'its native files are unpacked there already',
+      reason: 'its native files are unpacked there already, and cannot be on OSv itself',
+      vital: true,
     };
   }
   if (app.aspnet && !choosesAddress(app, options.user)) yield addressSetting(app);
@@ -158,7 +159,7 @@ function overruled(app: App, vital: readonly Setting[]): string[] {
   return vital.flatMap(({ names, value, reason }) =>
     names.flatMap((name) => {
       const found = app.env.get(name);
-      return found === undefined || isZero(found)
+      return found === undefined || found === value || (value === '0' && isZero(found))
         ? []
         : [
             `the image sets ${name}=${found}; on OSv it is ${value}: ${reason} (--env ${name}=${found} insists)`,
@@ -167,11 +168,7 @@ function overruled(app: App, vital: readonly Setting[]): string[] {
   );
 }
 
-function* environmentWarnings(
-  app: App,
-  { bundleDirectory }: EnvironmentOptions,
-  added: readonly Setting[],
-): Generator<string> {
+function* environmentWarnings(added: readonly Setting[]): Generator<string> {
   for (const { names, value } of added) {
     if (names[0] === 'DOTNET_SYSTEM_GLOBALIZATION_INVARIANT') {
       yield 'the image has no libicu: cultures are invariant on OSv';
@@ -179,8 +176,5 @@ function* environmentWarnings(
     if (names[0]?.startsWith('ASPNETCORE_')) {
       yield `the image sets no address for ASP.NET Core to listen on: set ${names[0]}=${value}`;
     }
-  }
-  if (app.bundle?.extracts && bundleDirectory === undefined) {
-    yield 'the single-file app unpacks native files when it starts, which fails on OSv: publish it without IncludeNativeLibrariesForSelfExtract';
   }
 }

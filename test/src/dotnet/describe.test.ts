@@ -120,7 +120,7 @@ describe('describeApp', () => {
       executable: '/app/console',
       args: ['a'],
       workingDirectory: '/',
-      bundle: { majorVersion: 6, extracts: false },
+      bundle: { majorVersion: 6, extracted: [] },
       frameworks: [{ name: 'Microsoft.NETCore.App', version: '10.0.0' }],
     });
     expect(app.assembly).toBeUndefined();
@@ -248,14 +248,18 @@ describe('describeApp', () => {
       needsRuntime: false,
       version: '8.0.30',
       aspnet: true,
-      bundle: { id: 'Ab1_-=', majorVersion: major, extracts: major === 1 },
+      bundle: {
+        id: 'Ab1_-=',
+        majorVersion: major,
+        extracted: { length: major === 1 ? 2 : 0 },
+      },
     });
   });
 
   test('says that a bundle extracts when native files are in it', () => {
     const bytes = singleFile(6, [{ path: 'libsqlite.so', type: 2, bytes: 'ELF' }]);
     const app = describeImage({ '/app/app': bytes }, { Entrypoint: ['/app/app'] });
-    expect(app.bundle?.extracts).toBe(true);
+    expect(app.bundle?.extracted).toHaveLength(1);
   });
 
   test('reads a runtimeconfig with byte order mark and comments', () => {

@@ -140,13 +140,12 @@ describe('osvEnvironment', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('points a single-file app to its unpacked files, and warns when there are none', () => {
-    const bundle = { id: 'abc', majorVersion: 6, extracts: true };
-    const known = environment({ kind: 'single-file', bundle }, { bundleDirectory: '/bundle' });
-    expect(known.text).toContain('osv DOTNET_BUNDLE_EXTRACT_BASE_DIR=/bundle');
-    expect(known.warnings).toEqual([]);
-    const unknown = environment({ kind: 'single-file', bundle });
-    expect(unknown.text).not.toContain('BUNDLE');
-    expect(unknown.warnings.join()).toContain('IncludeNativeLibrariesForSelfExtract');
+  it('points a single-file app to its unpacked files, whatever the image says', () => {
+    const name = 'DOTNET_BUNDLE_EXTRACT_BASE_DIR';
+    const app = { kind: 'single-file', env: { [name]: '/var/tmp' } } as const;
+    const known = environment(app, { bundleDirectory: '/bundle' });
+    expect(known.text).toContain(`osv ${name}=/bundle`);
+    expect(known.warnings.join()).toContain(`the image sets ${name}=/var/tmp`);
+    expect(environment({ kind: 'single-file' }).text).not.toContain('BUNDLE');
   });
 });
