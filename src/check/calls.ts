@@ -88,6 +88,15 @@ const rules: readonly CallRule[] = [
     consequence: 'OSv has no serial ports for apps',
     fix: 'reach the device over the network',
   },
+  {
+    rule: 'writes-files',
+    severity: 'note',
+    find: reference(
+      /^(?:Microsoft\.Data\.Sqlite|Microsoft\.EntityFrameworkCore\.Sqlite|System\.Data\.SQLite|LiteDB|Serilog\.Sinks\.(?:Rolling)?File)$/,
+    ),
+    consequence: 'the disk is read-only: this library can write below /tmp only',
+    fix: 'let it write below /tmp, which ends with the machine, or keep the data on a server',
+  },
 ];
 
 /**

@@ -1,13 +1,19 @@
+import type { ErrorCode } from '../error.ts';
+import type { RuleID } from './rules.ts';
+
 /**
  * `error`: the app cannot run. `warning`: a part of it will fail when it is used. `note`: something
  * is different on OSv, and the app runs.
  */
 export type Severity = 'error' | 'warning' | 'note';
 
+/** The worst first. */
+export const severities: readonly Severity[] = ['error', 'warning', 'note'];
+
 /** What is known beforehand of an app on OSv. */
 export interface Finding {
   /** The same in every release: `process-start`. */
-  readonly rule: string;
+  readonly rule: RuleID;
   readonly severity: Severity;
   /** What was found where. */
   readonly evidence: Evidence;
@@ -15,11 +21,27 @@ export interface Finding {
   readonly consequence: string;
   /** What to change, a sentence or a line to write. */
   readonly fix: string;
+  /** The code with which `build` refuses. */
+  readonly code?: ErrorCode;
 }
 
 export interface Evidence {
-  /** Absolute in the image; undefined where it is the image's config that tells. */
+  /**
+   * Absolute in the image, a file inside a single-file app behind a `!`; undefined where it is the image's
+   * config that tells.
+   */
   readonly file?: string;
   /** The symbol, type, setting or reference, as it stands there. */
   readonly found: string;
+}
+
+/** A finding in one line, as `build` tells it. */
+export function sentenceOf({ rule, evidence, consequence, fix }: Finding): string {
+  const { file, found } = evidence;
+  return `${rule}: ${file === undefined ? found : `${file}: ${found}`}: ${consequence} (${fix})`;
+}
+
+/** The worst first, each severity in the order it was found. */
+export function bySeverity(findings: readonly Finding[]): readonly Finding[] {
+  return severities.flatMap((severity) => findings.filter((one) => one.severity === severity));
 }

@@ -68,7 +68,7 @@ describe('checkLinks', () => {
         severity: 'warning',
         evidence: { file: '/app/start', found: 'lost' },
         consequence:
-          'the kernel has no lost: the machine ends ("failed looking up symbol") when it is first used',
+          'neither the kernel nor a library has it: the machine ends ("failed looking up symbol") when it is first used',
         fix: expect.stringContaining('--add'),
       },
       expect.objectContaining({
@@ -77,6 +77,21 @@ describe('checkLinks', () => {
         consequence: expect.stringContaining('FMA3'),
       }),
     ]);
+  });
+
+  it('tells of each file once, and of what .NET seldom calls in one note (OSV.md 9.1)', () => {
+    const names = Array.from({ length: 12 }, (_, index) => `f${index}`);
+    const files = filesWith({
+      '/a': { symbols: wants('mkstemps', ...names) },
+      '/b': { symbols: wants('f0', 'other', 'waitid') },
+    });
+    const findings = checkLinks(loadedNatives(files, ['/a', '/b']), nothing);
+    expect(findings.map(({ rule, evidence }) => [rule, evidence.file, evidence.found])).toEqual([
+      ['missing-symbol', '/a', `${names.slice(0, 10).join(', ')} and 2 more`],
+      ['missing-symbol', '/b', 'other'],
+      ['missing-rare-symbols', '/a', 'mkstemps, waitid'],
+    ]);
+    expect(findings[2]?.consequence).toMatch(/GetTempFileName is called; when a process/);
   });
 
   it('is content when weak symbols are missing', () => {

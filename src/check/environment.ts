@@ -1,0 +1,51 @@
+import type { EnvironmentEntry } from '../osv/environment.ts';
+import type { Finding } from './finding.ts';
+
+/** What the variables that OSv needs change for an app whose image says `given`. */
+export function checkEnvironment(
+  entries: readonly EnvironmentEntry[],
+  given: ReadonlyMap<string, string>,
+): readonly Finding[] {
+  return entries.flatMap((entry): readonly Finding[] => {
+    if (entry.origin !== 'osv') return [];
+    if (entry.name === 'DOTNET_SYSTEM_GLOBALIZATION_INVARIANT') return [missingIcu(entry)];
+    if (entry.name.startsWith('ASPNETCORE_')) return [noAddress(entry)];
+    const found = given.get(entry.name);
+    return found === undefined || isSame(found, entry.value) ? [] : [overruled(entry, found)];
+  });
+}
+
+function missingIcu({ name }: EnvironmentEntry): Finding {
+  return {
+    rule: 'missing-icu',
+    severity: 'warning',
+    evidence: { found: 'the image has no libicu' },
+    consequence: `cultures are invariant on OSv: ${name}=1 is set, without which .NET ends at once`,
+    fix: 'install libicu in the image, or publish with InvariantGlobalization=true',
+  };
+}
+
+function noAddress({ name, value }: EnvironmentEntry): Finding {
+  return {
+    rule: 'no-address',
+    severity: 'warning',
+    evidence: { found: 'the image sets no address for ASP.NET Core to listen on' },
+    consequence: `the default cannot be reached from outside: ${name}=${value} is set`,
+    fix: `say what you want: --env ${name}=${value}`,
+  };
+}
+
+function overruled({ name, value, reason }: EnvironmentEntry, found: string): Finding {
+  return {
+    rule: 'setting-overruled',
+    severity: 'warning',
+    evidence: { found: `the image sets ${name}=${found}` },
+    consequence: `on OSv it is ${value}: ${reason}`,
+    fix: `--env ${name}=${found} insists`,
+  };
+}
+
+/** The runtime reads numbers as hexadecimal ones. */
+function isSame(found: string, value: string): boolean {
+  return found === value || (value === '0' && /^(0x)?0+$/i.test(found));
+}

@@ -1,0 +1,33 @@
+import type { MissingLibrary } from '../dotnet/closure.ts';
+import type { RootChange } from '../osv/root-edit.ts';
+import type { Finding } from './finding.ts';
+
+/** What natives need and neither the image nor this host has; the machine ends when it is used. */
+export function missingLibraries(missing: readonly MissingLibrary[]): readonly Finding[] {
+  return missing.map(({ soname, neededBy }) => ({
+    rule: 'missing-library',
+    severity: 'warning',
+    evidence: { file: neededBy, found: `needs ${soname}` },
+    consequence: 'it is neither in the image nor on this host: what uses it ends the machine',
+    fix: `install the package that has ${soname}, here or in the image`,
+  }));
+}
+
+export const missingOpenssl: Finding = {
+  rule: 'missing-openssl',
+  severity: 'warning',
+  evidence: { found: 'no libssl and libcrypto of one version, in the image or on this host' },
+  consequence: 'TLS and cryptography fail in the app',
+  fix: 'install OpenSSL in the image',
+};
+
+/** Files that are not on the disk as the image has them, and that the app may miss. */
+export function replacedFiles(lost: readonly RootChange[]): readonly Finding[] {
+  return lost.map(({ path, change }) => ({
+    rule: 'file-replaced',
+    severity: 'warning',
+    evidence: { file: path, found: 'in the image' },
+    consequence: change,
+    fix: 'put it elsewhere in the image, if the app needs it',
+  }));
+}

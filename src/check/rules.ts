@@ -1,0 +1,58 @@
+/** Every rule, with what it finds. Names stay the same in every release: people filter by them. */
+export const ruleTitles = {
+  // Nothing runs
+  'app-not-found': 'The image starts no .NET app',
+  'app-invalid': 'The app cannot run on x86_64 Linux with glibc',
+  'shell-entrypoint': 'The image starts a shell script',
+  'runtimeconfig-invalid': 'The settings of the .NET host cannot be read',
+  'framework-not-found': 'A shared framework is missing',
+  'framework-conflict': 'Shared frameworks ask for versions that exclude each other',
+  'runtime-not-found': 'There is no .NET runtime',
+  'library-not-found': 'A native library is missing without which .NET does not start',
+  'root-conflict': 'The files of the image cannot be laid out as OSv needs them',
+  'command-line-inexpressible': 'The command cannot be written as a command line of OSv',
+  'kernel-architecture': 'The kernel is for another processor',
+  'kernel-symbols-exposed': 'The kernel exports its own C++ library',
+  // What the app calls
+  'process-start': 'The app starts processes',
+  'native-process': 'The app starts processes by functions of the C library',
+  'file-watcher': 'The app watches files',
+  'named-mutex': 'The app shares a mutex by its name',
+  'udp-dispose': 'The app uses UDP sockets',
+  'temp-file-name': 'The app lets the system name temporary files',
+  'process-times': 'The app asks when a process started',
+  'memory-mapped-name': 'The app maps memory without a file',
+  'windows-only': 'A library works on Windows only',
+  'starts-browser': 'A library starts a browser',
+  'serial-port': 'The app uses serial ports',
+  'writes-files': 'A library keeps its data in files',
+  'native-code-unseen': 'What native code calls cannot be seen',
+  // Where the app listens and writes
+  'loopback-only': 'The app listens on the loopback interface only',
+  'https-without-certificate': 'HTTPS is asked for, and no certificate is named',
+  'no-address': 'No address is set to listen on',
+  'read-only-path': 'A setting names a file to write on the read-only disk',
+  volume: 'The image declares a volume',
+  // What of the image is lost
+  'user-lost': 'The image runs as another user than root',
+  'health-check-lost': 'The image has a health check',
+  'stop-signal-lost': 'The image asks for a signal to be stopped by',
+  'file-replaced': 'A file of the image is not on the disk',
+  'setting-overruled': 'A variable of the image has another value on OSv',
+  // Libraries and kernel
+  'missing-library': 'A native library is missing',
+  'missing-openssl': 'OpenSSL is missing',
+  'missing-icu': 'The ICU libraries are missing',
+  'missing-symbol': 'The kernel lacks a function',
+  'missing-rare-symbols': 'The kernel lacks functions that .NET seldom calls',
+  'kernel-symbols-unknown': 'The kernel does not show whether its symbols are hidden',
+  'kernel-timers': 'Timers never fire on the kernel',
+  'kernel-unknown': 'There is no kernel to check against',
+  'kernel-exports-unknown': 'The kernel does not show which functions it has',
+  'tls-size': 'The program has more thread-local data than the kernel reserves',
+  'hardware-exceptions': 'A null reference ends the machine',
+  'server-gc': 'The app asks for server garbage collection',
+  memory: 'Memory the machine needs',
+} as const;
+
+export type RuleID = keyof typeof ruleTitles;

@@ -1,0 +1,366 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createValidator } from '../../../schemas/index.ts';
+import { type Checked, check } from '../../../src/check.ts';
+import { addKernel } from '../../../src/osv/kernels.ts';
+import { openStore, type Store } from '../../../store/index.ts';
+import { helloImage } from '../../support/hello-image.ts';
+import type { BuiltImage } from '../../support/image.ts';
+import { writeLayout } from '../../support/layout.ts';
+import { runtimeFolder } from '../../support/published-apps.ts';
+import { top } from '../../support/top.ts';
+import { apphostData, singleFile } from '../dotnet/image-builder.ts';
+import { buildElf, type ElfParts } from '../elf/elf-builder.ts';
+import { fakeKernelElf } from '../osv/fake-kernel.ts';
+import { type Defect, depsJson, imageOf } from './defects.ts';
+
+/** What every managed app is told, where there is no kernel to check against. */
+const usual = ['note hardware-exceptions', 'note kernel-unknown', 'note memory'];
+
+/** The one finding of an app with one defect: severity, rule, and what of the evidence must be there. */
+const corpus: readonly (readonly [string, Defect, string, RegExp])[] = [
+  [
+    'Process.Start (DOTNET.md 7, OSV.md 9.1)',
+    { app: 'process-start' },
+    'warning process-start',
+    /^\/app\/process-start\.dll System\.Diagnostics\.Process\.Start$/,
+  ],
+  [
+    'fork of libc (DOTNET.md 7)',
+    { app: 'native-process' },
+    'warning native-process',
+    /^\/app\/native-process\.dll libc!fork$/,
+  ],
+  [
+    'FileSystemWatcher (DOTNET.md 7, OSV.md 9.1)',
+    { app: 'file-watcher' },
+    'warning file-watcher',
+    /new System\.IO\.FileSystemWatcher$/,
+  ],
+  [
+    'a named Mutex (DOTNET.md 7, OSV.md 9.1)',
+    { app: 'named-mutex' },
+    'warning named-mutex',
+    /new System\.Threading\.Mutex$/,
+  ],
+  [
+    'UdpClient (OSV.md 9.1)',
+    { app: 'udp-dispose' },
+    'warning udp-dispose',
+    /new System\.Net\.Sockets\.UdpClient$/,
+  ],
+  [
+    'Path.GetTempFileName (OSV.md 9.1)',
+    { app: 'temp-file-name' },
+    'warning temp-file-name',
+    /System\.IO\.Path\.GetTempFileName$/,
+  ],
+  [
+    'Process.StartTime (OSV.md 9.1)',
+    { app: 'process-times' },
+    'note process-times',
+    /System\.Diagnostics\.Process\.get_StartTime$/,
+  ],
+  [
+    'MemoryMappedFile.CreateNew (DOTNET.md 7)',
+    { app: 'memory-mapped-name' },
+    'note memory-mapped-name',
+    /MemoryMappedFile\.CreateNew$/,
+  ],
+  [
+    'ASP.NET Core on localhost only',
+    { app: 'web', config: { Env: ['ASPNETCORE_URLS=http://localhost:8080'] } },
+    'warning loopback-only',
+    /^ASPNETCORE_URLS=http:\/\/localhost:8080$/,
+  ],
+  [
+    'an endpoint of Kestrel on localhost only',
+    {
+      app: 'web',
+      files: {
+        'appsettings.json': '{"Kestrel":{"Endpoints":{"A":{"Url":"http://127.0.0.1:5000"}}}}',
+      },
+    },
+    'warning loopback-only',
+    /^\/app\/appsettings\.json Kestrel:Endpoints:A:Url=http:\/\/127/,
+  ],
+  [
+    'HTTPS without a certificate (DOTNET.md 7)',
+    { app: 'web', config: { Env: ['ASPNETCORE_URLS=http://+:80;https://+:443'] } },
+    'warning https-without-certificate',
+    /https/,
+  ],
+  [
+    'ASP.NET Core without an address',
+    { app: 'web', config: { Env: [] } },
+    'warning no-address',
+    /no address/,
+  ],
+  [
+    'a database of SQLite in appsettings.json (DOTNET.md 7)',
+    { files: { 'appsettings.json': '{"ConnectionStrings":{"Shop":"Data Source=shop.db"}}' } },
+    'warning read-only-path',
+    /^\/app\/appsettings\.json ConnectionStrings:Shop=Data Source=shop\.db$/,
+  ],
+  [
+    'a log file in appsettings.json (DOTNET.md 7)',
+    {
+      files: {
+        'appsettings.json': '{"Serilog":{"WriteTo":[{"Name":"File","Args":{"path":"logs/.txt"}}]}}',
+      },
+    },
+    'warning read-only-path',
+    /Serilog:WriteTo:0:Args:path=logs\/\.txt$/,
+  ],
+  ['VOLUME (DOTNET.md 7)', { config: { Volumes: { '/data': {} } } }, 'warning volume', /\/data$/],
+  [
+    'HEALTHCHECK (DOTNET.md 7)',
+    { config: { Healthcheck: { Test: ['CMD-SHELL', 'curl localhost'] } } },
+    'note health-check-lost',
+    /CMD-SHELL curl localhost$/,
+  ],
+  ['USER (DOTNET.md 7)', { config: { User: 'app' } }, 'note user-lost', /^USER app$/],
+  [
+    'STOPSIGNAL (DOTNET.md 7)',
+    { config: { StopSignal: 'SIGINT' } },
+    'note stop-signal-lost',
+    /SIGINT$/,
+  ],
+  [
+    'server garbage collection (DOTNET.md 7)',
+    { config: { Env: ['DOTNET_gcServer=1'] } },
+    'note server-gc',
+    /^DOTNET_gcServer=1$/,
+  ],
+  [
+    'cultures and no ICU',
+    {
+      files: {
+        'nothing.runtimeconfig.json': JSON.stringify({
+          runtimeOptions: { framework: { name: 'Microsoft.NETCore.App', version: '10.0.0' } },
+        }),
+      },
+    },
+    'warning missing-icu',
+    /libicu/,
+  ],
+  [
+    'a variable without which the machine would end (OSV.md 9.6)',
+    { config: { Env: ['DOTNET_EnableDiagnostics=1'] } },
+    'warning setting-overruled',
+    /DOTNET_EnableDiagnostics=1$/,
+  ],
+  [
+    'a native library that needs what nobody has',
+    { files: { 'libown.so': buildElf({ needed: ['libnowhere.so.7'] }) } },
+    'warning missing-library',
+    /^\/app\/libown\.so needs libnowhere\.so\.7$/,
+  ],
+];
+
+const apphost = (parts: ElfParts): Uint8Array =>
+  buildElf({ ...parts, data: apphostData(0, 'nothing.dll') });
+
+const selfContained = JSON.stringify({
+  runtimeOptions: { includedFrameworks: [{ name: 'Microsoft.NETCore.App', version: '10.0.0' }] },
+});
+
+/** What cannot run: nothing but the reason is told, and what the config loses. */
+const fatal: readonly (readonly [string, Defect, string, RegExp])[] = [
+  [
+    'a shell script',
+    { config: { Entrypoint: ['/bin/sh', '-c', 'migrate && exec dotnet nothing.dll'] } },
+    'SHELL_ENTRYPOINT',
+    /migrate/,
+  ],
+  ['no app', { config: { Entrypoint: ['/usr/bin/python3'] } }, 'APP_NOT_FOUND', /python3/],
+  [
+    'a runtime for musl of its own (DOTNET.md 7)',
+    {
+      files: {
+        nothing: apphost({ interpreter: '/lib/ld-musl-x86_64.so.1' }),
+        'nothing.runtimeconfig.json': selfContained,
+        'libhostfxr.so': buildElf({ needed: ['libc.musl-x86_64.so.1'] }),
+        'libhostpolicy.so': buildElf({ needed: ['libc.musl-x86_64.so.1'] }),
+        'libcoreclr.so': buildElf({ needed: ['libc.musl-x86_64.so.1'] }),
+      },
+      config: { Entrypoint: ['/app/nothing'] },
+    },
+    'APP_INVALID',
+    /musl/,
+  ],
+  [
+    'a runtime for another processor of its own (DOTNET.md 7)',
+    {
+      files: {
+        nothing: apphost({ machine: 183 }),
+        'nothing.runtimeconfig.json': selfContained,
+        'libhostfxr.so': buildElf({ machine: 183 }),
+        'libhostpolicy.so': buildElf({ machine: 183 }),
+        'libcoreclr.so': buildElf({ machine: 183 }),
+      },
+      config: { Entrypoint: ['/app/nothing'] },
+    },
+    'APP_INVALID',
+    /arm64/,
+  ],
+  [
+    'a framework that is not there (DOTNET.md 7)',
+    {
+      files: {
+        'nothing.runtimeconfig.json': JSON.stringify({
+          runtimeOptions: { framework: { name: 'Microsoft.NETCore.App', version: '99.0.0' } },
+        }),
+      },
+    },
+    'FRAMEWORK_NOT_FOUND',
+    /99\.0\.0/,
+  ],
+  [
+    'a damaged runtimeconfig.json',
+    { files: { 'nothing.runtimeconfig.json': '{' } },
+    'RUNTIMECONFIG_INVALID',
+    /nothing\.runtimeconfig\.json/,
+  ],
+];
+
+const invariant = JSON.stringify({
+  runtimeOptions: { configProperties: { 'System.Globalization.Invariant': true } },
+});
+
+let folder = '';
+let store: Store;
+let dotnet = '';
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'osv-convert-check-'));
+  store = await openStore(join(folder, 'store'));
+  dotnet = await runtimeFolder(join(folder, 'dotnet'));
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+let count = 0;
+
+async function checkImage(
+  image: BuiltImage,
+  options: Partial<Parameters<typeof check>[2]> = {},
+): Promise<Checked> {
+  count += 1;
+  const layout = join(folder, `layout-${count}`);
+  await writeLayout(layout, 'app', image);
+  return await check(store, `oci:${layout}:app`, { runtime: dotnet, hostEnv: {}, ...options });
+}
+
+/** `severity rule`, without what every managed app is told. */
+function unusual({ findings }: Checked): readonly string[] {
+  return findings
+    .map(({ severity, rule }) => `${severity} ${rule}`)
+    .filter((one) => !usual.includes(one));
+}
+
+describe('check, of an app with one defect', () => {
+  it('says the usual of an app without one', async () => {
+    const checked = await checkImage(await imageOf({}));
+    expect(checked.findings.map(({ severity, rule }) => `${severity} ${rule}`).sort()).toEqual(
+      usual,
+    );
+    expect(checked).toMatchObject({
+      app: { kind: 'framework-dependent', version: '10.0' },
+      kernel: null,
+      counts: { error: 0, warning: 0, note: 3 },
+    });
+  });
+
+  it.each(corpus)('finds %s and nothing else', async (_, defect, wanted, evidence) => {
+    const checked = await checkImage(await imageOf(defect));
+    expect(unusual(checked)).toEqual([wanted]);
+    const [found] = checked.findings.filter(({ rule }) => wanted.endsWith(` ${rule}`));
+    const { file, found: text } = found?.evidence ?? { found: '' };
+    expect(file === undefined ? text : `${file} ${text}`).toMatch(evidence);
+    expect(found?.consequence.length).toBeGreaterThan(10);
+    expect(found?.fix.length).toBeGreaterThan(5);
+    const validate = await createValidator('check');
+    expect(validate(JSON.parse(JSON.stringify(checked)))).toBeUndefined();
+  });
+
+  it.each(fatal)('finds %s an error, with its code', async (_, defect, code, evidence) => {
+    const { findings, counts } = await checkImage(await imageOf(defect));
+    expect(findings[0]).toMatchObject({ severity: 'error', consequence: 'no disk can be built' });
+    expect(findings[0]?.code).toContain(code);
+    expect(findings[0]?.evidence.found).toMatch(evidence);
+    expect(counts).toMatchObject({ error: 1, warning: 0 });
+  });
+});
+
+/** An app of the corpus. */
+function compiled(name: string): Promise<Uint8Array> {
+  return readFile(join(top, `fixtures/apps/defects/${name}/${name}.dll`));
+}
+
+describe('check', () => {
+  it.each([false, true])(
+    'reads the assemblies inside of single-file apps, compressed: %j (DOTNET.md 7)',
+    async (deflated) => {
+      const program = singleFile(6, [
+        { path: 'app.runtimeconfig.json', type: 4, bytes: invariant },
+        { path: 'app.dll', type: 1, bytes: await compiled('process-start'), deflated },
+        { path: 'Some.Library.dll', type: 1, bytes: await compiled('named-mutex'), deflated },
+        { path: 'app.deps.json', type: 3, bytes: depsJson('app', 'Some.Library') },
+        { path: 'System.Damaged.dll', type: 1, bytes: 'MZ', deflated },
+      ]);
+      const checked = await checkImage(
+        await imageOf({
+          files: { 'nothing.dll': null, app: program },
+          config: { Entrypoint: ['/app/app'] },
+        }),
+      );
+      expect(unusual(checked)).toEqual(['warning process-start', 'note named-mutex']);
+      expect(checked.findings[0]?.evidence.file).toBe('/app/app!app.dll');
+    },
+  );
+
+  it('says of a Native AOT app that its calls are not seen (OSV.md 9.3)', async () => {
+    const checked = await checkImage(await helloImage());
+    const told = checked.findings.map(({ severity, rule }) => `${severity} ${rule}`).sort();
+    expect(told).toEqual([...usual, 'note native-code-unseen', 'note user-lost'].sort());
+    expect(checked.app).toMatchObject({ kind: 'native-aot' });
+  });
+
+  it('finds in a library as a note what in the app is a warning', async () => {
+    const library = await compiled('process-start');
+    const checked = await checkImage(
+      await imageOf({
+        files: {
+          'Some.Library.dll': library,
+          'nothing.deps.json': depsJson('nothing', 'Some.Library'),
+        },
+      }),
+    );
+    expect(unusual(checked)).toEqual(['note process-start']);
+  });
+
+  it('tells of the kernel what is known of it, without the usual note', async () => {
+    const symbols = [{ name: 'malloc', defined: true }];
+    await addKernel(
+      store,
+      [{ name: 'k', bytes: fakeKernelElf({ version: 'v0.57.0', symbols, limits: [] }) }],
+      {
+        name: 'old',
+      },
+    );
+    const checked = await checkImage(await imageOf({}), { kernel: 'old' });
+    expect(checked.kernel).toMatchObject({ name: 'old', version: 'v0.57.0' });
+    const rules = new Set(checked.findings.map(({ rule }) => rule));
+    expect(rules).toContain('kernel-timers');
+    expect(rules).toContain('missing-symbol');
+    expect(rules).not.toContain('kernel-unknown');
+    await expect(checkImage(await imageOf({}), { kernel: 'none' })).rejects.toMatchObject({
+      code: 'KERNEL_NOT_FOUND',
+    });
+  });
+});
