@@ -4,9 +4,11 @@ import { openOutputFile } from './disk/output-file.ts';
 import { type DiskPlan, planDisk } from './disk/plan.ts';
 import { describeApp } from './dotnet/describe.ts';
 import { ConvertError } from './error.ts';
+import { findingsOf, refuseErrors } from './findings.ts';
 import { composeGuest, type Guest } from './guest.ts';
 import { withLayers } from './open-layers.ts';
 import type { Kernel } from './osv/kernel.ts';
+import { readKernelExports } from './osv/kernel-exports.ts';
 import { findKernel, listKernels } from './osv/kernels.ts';
 import { withHealing } from './pull/heal.ts';
 import { obtain } from './pull/pull.ts';
@@ -28,6 +30,8 @@ export interface ConvertOptions extends RuntimeOptions {
   /** Globs of paths that are kept, and left out, whatever is known of them. */
   readonly keep?: readonly string[];
   readonly drop?: readonly string[];
+  /** Build what cannot run, too. */
+  readonly force?: boolean;
 }
 
 /** Bytes of a loader.img that are read whole: OSv's are 2 to 5 MB. */
@@ -68,9 +72,29 @@ async function convertOnce(
       env,
       reach: include === 'all' ? undefined : { keep, drop },
     });
+    const findings = findingsOf({
+      config: image.config.config,
+      tree,
+      contents,
+      app,
+      runnable,
+      guest,
+      exports: kernel && (await readKernelExports(store, kernel)),
+    });
+    if (options.force !== true) refuseErrors(findings);
     const rofs = planRofs(guest.tree);
     const disk = await layOut(store, boot, kernel, guest, rofs);
-    const report = createReport({ image, app, runnable, kernel, guest, rofs, disk, format });
+    const report = createReport({
+      image,
+      app,
+      runnable,
+      kernel,
+      guest,
+      findings,
+      rofs,
+      disk,
+      format,
+    });
     for (const text of report.warnings) onEvent?.({ event: 'warning', text });
     await writeDisk(disk, output, {
       format,

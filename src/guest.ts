@@ -1,3 +1,7 @@
+import { checkEnvironment } from './check/environment.ts';
+import type { Finding } from './check/finding.ts';
+import { checkKernel } from './check/kernel.ts';
+import { missingLibraries, missingOpenssl, replacedFiles } from './check/libraries.ts';
 import type { DotnetApp } from './dotnet/app.ts';
 import { filesOfTree } from './dotnet/files.ts';
 import { launchOf } from './dotnet/launch.ts';
@@ -5,7 +9,7 @@ import { readElf } from './elf/read.ts';
 import { bundleDirectory, unpackBundle } from './osv/bundle.ts';
 import { encodeCommandLine } from './osv/command-line.ts';
 import { osvEnvironment } from './osv/environment.ts';
-import { checkKernel, type Kernel } from './osv/kernel.ts';
+import type { Kernel } from './osv/kernel.ts';
 import { hasIcu } from './osv/libraries.ts';
 import { type Reachable, type ReachOptions, reachable } from './osv/reach/reachable.ts';
 import { composeRoot } from './osv/root.ts';
@@ -25,7 +29,8 @@ export interface Guest {
   readonly commandLine: Uint8Array;
   /** Bytes by reason; undefined where all of the image is kept. */
   readonly reach: Omit<Reachable, 'tree'> | undefined;
-  readonly warnings: readonly string[];
+  /** What of it will be otherwise than in a container, as far as libraries, files and settings tell. */
+  readonly findings: readonly Finding[];
 }
 
 export interface GuestOptions {
@@ -37,11 +42,11 @@ export interface GuestOptions {
 
 /**
  * Turns an app and its runnable tree into a guest. No I/O but reads of the tree's files.
- * @throws ConvertError `ROOT_CONFLICT`, `COMMAND_LINE_INEXPRESSIBLE`, `KERNEL_UNSUITABLE`.
+ * @throws ConvertError `ROOT_CONFLICT`, `COMMAND_LINE_INEXPRESSIBLE`, `APP_INVALID`, `USAGE`.
  */
 export function composeGuest(
   app: DotnetApp,
-  { tree: whole, runtime, warnings }: RunnableTree,
+  { tree: whole, runtime, lacking }: RunnableTree,
   contents: Contents,
   kernel: Kernel | undefined,
   { env: user, reach: options }: GuestOptions,
@@ -72,11 +77,12 @@ export function composeGuest(
     env,
     commandLine: commandLineOf({ ...launch, workingDirectory: app.workingDirectory, env }),
     reach: 'kept' in reach ? reach : undefined,
-    warnings: [
-      ...warnings,
-      ...root.warnings,
-      ...environment.warnings,
+    findings: [
       ...(kernel === undefined ? [] : checkKernel(kernel, app, { tlsSize })),
+      ...missingLibraries(lacking.missing),
+      ...(lacking.hasOpenssl ? [] : [missingOpenssl]),
+      ...replacedFiles(root.lost),
+      ...checkEnvironment(environment.entries, app.env),
     ],
   };
 }

@@ -1,5 +1,5 @@
 import { type DiffID, type Layer, type Store, StoreError } from '../store/index.ts';
-import { type Contents, openContents } from './tree/contents.ts';
+import { type LayerContents, openContents } from './tree/contents.ts';
 import { flatten } from './tree/flatten.ts';
 import type { Tree } from './tree/tree.ts';
 
@@ -8,7 +8,7 @@ export interface OpenLayers {
   /** Opens the layers, bottom first, and merges them. @throws BLOB_MISSING, STORE_CORRUPT, LAYER_CORRUPT. */
   flatten(diffIDs: readonly DiffID[]): Promise<Tree>;
   /** The files of every layer opened so far. */
-  readonly contents: Contents;
+  readonly contents: LayerContents;
 }
 
 /**

@@ -1,6 +1,8 @@
 import { type DiffID, type Digest, decodeName } from '../store/index.ts';
+import type { Finding } from './check/finding.ts';
 import type { DiskPlan } from './disk/plan.ts';
 import type { DotnetApp, DotnetAppKind } from './dotnet/app.ts';
+import { warningsOf } from './findings.ts';
 import type { Guest } from './guest.ts';
 import type { Kernel } from './osv/kernel.ts';
 import type { StoredImage } from './pull/image.ts';
@@ -78,6 +80,7 @@ interface ReportParts {
   readonly runnable: RunnableTree;
   readonly kernel: Kernel | undefined;
   readonly guest: Guest;
+  readonly findings: readonly Finding[];
   readonly rofs: RofsPlan;
   readonly disk: DiskPlan;
   readonly format: 'raw' | 'qcow2';
@@ -119,7 +122,7 @@ export function createReport(parts: ReportParts): Report {
     files: [...walkTree(guest.tree)].flatMap(({ path, node }) =>
       node.kind === 'file' ? [{ path, size: node.content.size, digest: node.content.digest }] : [],
     ),
-    warnings: [...guest.warnings, ...skipped],
+    warnings: [...warningsOf(parts.findings), ...skipped],
   };
 }
 

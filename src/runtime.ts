@@ -4,7 +4,7 @@ import type { DotnetApp } from './dotnet/app.ts';
 import { type ChosenRuntime, chooseRuntime, type RuntimeSource } from './dotnet/choose.ts';
 import type { FoundLibrary } from './dotnet/closure.ts';
 import { filesOfTree } from './dotnet/files.ts';
-import { planLibraries } from './dotnet/libraries.ts';
+import { type LibraryPlan, planLibraries } from './dotnet/libraries.ts';
 import { planPack } from './dotnet/pack.ts';
 import type { OpenLayers } from './open-layers.ts';
 import { packOnce } from './packed-layer.ts';
@@ -28,7 +28,8 @@ export interface RunnableTree {
   readonly runtime: ChosenRuntime | undefined;
   /** What was added to the image's own layers. */
   readonly added: readonly DiffID[];
-  readonly warnings: readonly string[];
+  /** What was found neither in the image nor elsewhere. */
+  readonly lacking: Pick<LibraryPlan, 'missing' | 'hasOpenssl'>;
 }
 
 /**
@@ -61,7 +62,7 @@ export async function addRuntime(
     tree: editTree(tree, edits),
     runtime,
     added: [...packed, ...given.layers],
-    warnings: libraries.warnings,
+    lacking: libraries,
   };
 }
 

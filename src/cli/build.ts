@@ -15,6 +15,7 @@ interface BuildOptions extends ObtainOptions {
   readonly include: 'reachable' | 'all';
   readonly keep?: readonly string[];
   readonly drop?: readonly string[];
+  readonly force?: true;
 }
 
 export function addBuild(program: Command): void {
@@ -61,7 +62,8 @@ export function addBuild(program: Command): void {
       'keep these paths of the image, too: /usr/share/fonts, *.dat (repeatable)',
       collect,
     )
-    .option('--drop <glob>', 'leave these out: /app/docs, *.map (repeatable)', collect);
+    .option('--drop <glob>', 'leave these out: /app/docs, *.map (repeatable)', collect)
+    .option('--force', 'build what is known not to run, too (see osv-convert check)');
   addGlobalOptions(addObtainOptions(command)).action(buildCommand);
 }
 
@@ -70,12 +72,13 @@ async function buildCommand(ref: string, options: BuildOptions, command: Command
   const { convert } = await import('../convert.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
     const format = options.format ?? (options.output.endsWith('.qcow2') ? 'qcow2' : 'raw');
-    const { boot, kernel, runtime, include, keep, drop } = options;
+    const { boot, kernel, runtime, include, keep, drop, force } = options;
     const report = await convert(store, ref, options.output, {
       ...(await pullOptionsOf(options, process.env)),
       ...(kernel !== undefined && { kernel }),
       ...(keep !== undefined && { keep }),
       ...(drop !== undefined && { drop }),
+      ...(force !== undefined && { force }),
       include,
       boot,
       runtime,

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { ConvertError, exitCodes } from '../error.ts';
 import { addBuild } from './build.ts';
+import { addCheck } from './check.ts';
 import { addDoctor } from './doctor.ts';
 import { addGlobalOptions } from './globals.ts';
 import { addImages } from './images.ts';
@@ -18,6 +19,7 @@ import { addReferrers } from './referrers.ts';
 import { addRm } from './rm.ts';
 import { addRun } from './run.ts';
 import { addSave } from './save.ts';
+import { addSbom } from './sbom.ts';
 import { outliveClosedStreams, StdoutClosed } from './stdout.ts';
 import { addStore } from './store.ts';
 import { addTag } from './tag.ts';
@@ -75,6 +77,8 @@ function createProgram(): Command {
     addBuild,
     addRun,
     addInspect,
+    addCheck,
+    addSbom,
     addImages,
     addKernel,
     addLogin,

@@ -19,8 +19,10 @@ import { debianPackages, opensslPairs } from './sonames.ts';
 export interface LibraryPlan {
   /** To be put into /usr/lib under their sonames; OSv looks nowhere else. */
   readonly added: readonly FoundLibrary[];
-  /** One sentence each. */
-  readonly warnings: readonly string[];
+  /** What was found nowhere and .NET starts without. */
+  readonly missing: readonly MissingLibrary[];
+  /** False for a managed app where there is no OpenSSL: it is opened by name when it is first used. */
+  readonly hasOpenssl: boolean;
 }
 
 /** Loaded whenever .NET starts; a missing dependency of these ends everything. */
@@ -63,15 +65,8 @@ export function planLibraries(
   const all = new Map([...found, ...openssl].map((library) => [library.soname, library]));
   return {
     added: [...all.values()].filter(({ from }) => from !== 'image').sort(bySoname),
-    warnings: [
-      ...missing.map(
-        ({ soname, neededBy }) =>
-          `${neededBy} needs ${soname}, which is neither in the image nor on this host: what uses it will end the machine`,
-      ),
-      ...(openssl.length === 0 && app.kind !== 'native-aot'
-        ? ['no OpenSSL was found: TLS and cryptography will fail in the app']
-        : []),
-    ],
+    missing,
+    hasOpenssl: openssl.length > 0 || app.kind === 'native-aot',
   };
 }
 

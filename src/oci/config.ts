@@ -26,6 +26,8 @@ export interface ExecutionConfig {
   readonly Volumes: readonly string[];
   readonly Labels: Readonly<Record<string, string>>;
   readonly StopSignal: string;
+  /** `Healthcheck.Test` of Docker's config: `CMD` or `CMD-SHELL` and words, or `NONE`. */
+  readonly HealthcheckTest: readonly string[];
 }
 
 /** What the schema promises of a valid config. */
@@ -44,6 +46,7 @@ interface WireExecutionConfig {
   readonly Volumes?: Readonly<Record<string, unknown>> | null;
   readonly Labels?: Readonly<Record<string, string>> | null;
   readonly StopSignal?: string | null;
+  readonly Healthcheck?: { readonly Test?: readonly string[] | null } | null;
 }
 
 /** A layer as it is transferred and as it is unpacked. */
@@ -86,6 +89,7 @@ function executionConfigOf(wire: WireExecutionConfig): ExecutionConfig {
     Volumes: Object.keys(wire.Volumes ?? {}),
     Labels: wire.Labels ?? {},
     StopSignal: wire.StopSignal ?? '',
+    HealthcheckTest: wire.Healthcheck?.Test ?? [],
   };
 }
 

@@ -11,7 +11,6 @@ export interface EnvironmentEntry {
 export interface Environment {
   /** Names are unique: the image's in its order, then what OSv needs, then the user's. */
   readonly entries: readonly EnvironmentEntry[];
-  readonly warnings: readonly string[];
 }
 
 export interface EnvironmentOptions {
@@ -60,7 +59,6 @@ export function osvEnvironment(app: App, options: EnvironmentOptions): Environme
       ),
       ...[...options.user].map(([name, value]) => ({ name, value, origin: 'user' as const })),
     ],
-    warnings: [...overruled(app, vital), ...environmentWarnings(added)],
   };
 }
 
@@ -148,33 +146,4 @@ function choosesAddress(app: App, user: ReadonlyMap<string, string>): boolean {
 function majorOf(app: App): number | undefined {
   const digits = /^\d{1,4}(?=\.|$)/.exec(app.version ?? '')?.[0];
   return digits === undefined ? undefined : Number(digits);
-}
-
-/** The runtime reads these values as hexadecimal numbers. */
-function isZero(value: string): boolean {
-  return /^(0x)?0+$/i.test(value);
-}
-
-function overruled(app: App, vital: readonly Setting[]): string[] {
-  return vital.flatMap(({ names, value, reason }) =>
-    names.flatMap((name) => {
-      const found = app.env.get(name);
-      return found === undefined || found === value || (value === '0' && isZero(found))
-        ? []
-        : [
-            `the image sets ${name}=${found}; on OSv it is ${value}: ${reason} (--env ${name}=${found} insists)`,
-          ];
-    }),
-  );
-}
-
-function* environmentWarnings(added: readonly Setting[]): Generator<string> {
-  for (const { names, value } of added) {
-    if (names[0] === 'DOTNET_SYSTEM_GLOBALIZATION_INVARIANT') {
-      yield 'the image has no libicu: cultures are invariant on OSv';
-    }
-    if (names[0]?.startsWith('ASPNETCORE_')) {
-      yield `the image sets no address for ASP.NET Core to listen on: set ${names[0]}=${value}`;
-    }
-  }
 }

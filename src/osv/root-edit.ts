@@ -8,13 +8,22 @@ export interface RootChange {
   readonly change: string;
 }
 
-/** A planned difference; `warning` where the app may miss what was there. */
-export type RootEdit = Edit & RootChange & { readonly warning?: string };
+/** A planned difference; `isLoss` where the app may miss what was there. */
+export type RootEdit = Edit & RootChange & { readonly isLoss: boolean };
 
-export function put(path: string, node: Node, change: string, warning?: string): RootEdit {
-  return { op: 'set', path, node, change, ...(warning !== undefined && { warning }) };
+interface Weight {
+  readonly isLoss?: boolean;
 }
 
-export function remove(path: string, change: string, warning?: string): RootEdit {
-  return { op: 'remove', path, change, ...(warning !== undefined && { warning }) };
+export function put(
+  path: string,
+  node: Node,
+  change: string,
+  { isLoss = false }: Weight = {},
+): RootEdit {
+  return { op: 'set', path, node, change, isLoss };
+}
+
+export function remove(path: string, change: string, { isLoss = false }: Weight = {}): RootEdit {
+  return { op: 'remove', path, change, isLoss };
 }

@@ -13,8 +13,8 @@ import { put, type RootChange, type RootEdit, remove } from './root-edit.ts';
 export interface Root {
   /** What goes on the disk. */
   readonly tree: Tree;
-  /** One sentence each. */
-  readonly warnings: readonly string[];
+  /** Those of the changes that the app may miss. */
+  readonly lost: readonly RootChange[];
   /** What is not as the image has it, in the order it was done. */
   readonly changes: readonly RootChange[];
 }
@@ -60,9 +60,13 @@ export function composeRoot(image: Tree, app: App): Root {
   }
   return {
     tree,
-    warnings: done.flatMap(({ warning }) => (warning === undefined ? [] : [warning])),
-    changes: done.map(({ path, change }) => ({ path, change })),
+    lost: done.filter(({ isLoss }) => isLoss).map(changeOf),
+    changes: done.map(changeOf),
   };
+}
+
+function changeOf({ path, change }: RootEdit): RootChange {
+  return { path, change };
 }
 
 /** A mount hides what the image has below its folder. */
@@ -92,18 +96,12 @@ function removeKernelCommands(tree: Tree): readonly RootEdit[] {
     .map((name) => posix.join(drivers?.path ?? '/', name));
   return [
     ...(commands ? ['/init'] : []).map((path) =>
-      remove(
-        path,
-        'left out: OSv would run each file in it as a command',
-        `${path} of the image is left out: OSv would run each file in it as a command`,
-      ),
+      remove(path, 'left out: OSv would run each file in it as a command', { isLoss: true }),
     ),
     ...paths.map((path) =>
-      remove(
-        path,
-        'left out: OSv would load it into the kernel as a file system',
-        `${path} of the image is left out: OSv would load it into the kernel as a file system`,
-      ),
+      remove(path, 'left out: OSv would load it into the kernel as a file system', {
+        isLoss: true,
+      }),
     ),
   ];
 }
@@ -113,8 +111,8 @@ function clearMountPoints({ root }: Tree): readonly RootEdit[] {
     const node = root.entries.get(path.slice(1));
     if (node === undefined) return [put(path, directory(), 'added: OSv mounts over it')];
     if (node.kind !== 'directory') {
-      const change = `replaced by a folder: OSv mounts over it`;
-      return [put(path, directory(), change, `${path} of the image is a ${node.kind}: ${change}`)];
+      const change = `a ${node.kind}, replaced by a folder: OSv mounts over it`;
+      return [put(path, directory(), change, { isLoss: true })];
     }
     const hidden = countBelow(node);
     return hidden === 0
@@ -162,7 +160,7 @@ function addWorkingDirectory(tree: Tree, path: string): readonly RootEdit[] {
     );
   }
   const mount = mountOver(path);
-  const warning = `the working directory ${path} is not there on OSv, which mounts over ${mount}: the app starts in /`;
-  const change = 'added: the working directory';
-  return [put(path, directory(), change, mount === undefined ? undefined : warning)];
+  if (mount === undefined) return [put(path, directory(), 'added: the working directory')];
+  const change = `not there on OSv, which mounts over ${mount}: the app starts in /`;
+  return [put(path, directory(), change, { isLoss: true })];
 }

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { deflateRawSync } from 'node:zlib';
 import { describeApp } from '../../../src/dotnet/describe.ts';
 import type { ExecutionConfig } from '../../../src/oci/config.ts';
 import { type Contents, openContents } from '../../../src/tree/contents.ts';
@@ -34,6 +35,7 @@ export function configOf(config: Partial<ExecutionConfig>): ExecutionConfig {
     Volumes: [],
     Labels: {},
     StopSignal: '',
+    HealthcheckTest: [],
     ...config,
   };
 }
@@ -124,7 +126,8 @@ export function apphostData(bundleHeader: number, name: string): Uint8Array {
 export interface BundlePart {
   readonly path: string;
   readonly type: number;
-  readonly bytes: string;
+  readonly bytes: string | Uint8Array;
+  readonly deflated?: boolean;
 }
 
 /** A single-file app of bundle version `major`, with `parts` appended to an executable. */
@@ -136,9 +139,10 @@ export function singleFile(
   const build = (header: number) => buildElf({ ...elf, data: apphostData(header, 'app.dll') });
   let position = build(0).length;
   const bodies: Buffer[] = [];
-  const entries = parts.map(({ path, type, bytes }) => {
-    const body = Buffer.from(bytes);
-    const numbers = [position, body.length, ...(major === 6 ? [0] : [])];
+  const entries = parts.map(({ path, type, bytes, deflated = false }) => {
+    const plain = Buffer.from(bytes);
+    const body = deflated ? deflateRawSync(plain) : plain;
+    const numbers = [position, plain.length, ...(major === 6 ? [deflated ? body.length : 0] : [])];
     position += body.length;
     bodies.push(body);
     return Buffer.concat([...numbers.map(int64), Buffer.from([type]), text(path)]);

@@ -229,13 +229,20 @@ describe('parseImageConfig', () => {
       StopSignal: 'SIGTERM',
     };
     const created = '2026-01-01T00:00:00Z';
-    const bytes = jsonBytes(config({ variant: 'v2', created, config: execution, history: [{}] }));
+    const check = ['CMD', '/app/check'];
+    const given = { ...execution, Healthcheck: { Test: check, Interval: 1_000_000 } };
+    const bytes = jsonBytes(config({ variant: 'v2', created, config: given, history: [{}] }));
     expect(await parseImageConfig(bytes)).toEqual({
       os: 'linux',
       architecture: 'amd64',
       variant: 'v2',
       created,
-      config: { ...execution, ExposedPorts: ['8080/tcp'], Volumes: ['/data'] },
+      config: {
+        ...execution,
+        ExposedPorts: ['8080/tcp'],
+        Volumes: ['/data'],
+        HealthcheckTest: check,
+      },
       rootfs: { type: 'layers', diff_ids: [digest] },
     });
   });
@@ -254,6 +261,7 @@ describe('parseImageConfig', () => {
       Volumes: null,
       Labels: null,
       StopSignal: null,
+      Healthcheck: null,
     },
   ])('makes absent members empty when config is %j', async (execution) => {
     const parsed = await parseImageConfig(jsonBytes(config({ config: execution, created: null })));
@@ -267,6 +275,7 @@ describe('parseImageConfig', () => {
       Volumes: [],
       Labels: {},
       StopSignal: '',
+      HealthcheckTest: [],
     });
     expect(parsed).not.toHaveProperty('created');
   });

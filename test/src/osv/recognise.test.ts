@@ -2,7 +2,6 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConvertError } from '../../../src/error.ts';
-import { checkKernel, type Kernel } from '../../../src/osv/kernel.ts';
 import { kernelSizeCap, recogniseKernel } from '../../../src/osv/recognise.ts';
 import { buildElf } from '../elf/elf-builder.ts';
 import { fakeArmLoader, fakeKernelElf, fakeLoader, packedLoader } from './fake-kernel.ts';
@@ -104,51 +103,5 @@ describe('recogniseKernel', () => {
       }),
       { numRuns: 300 },
     );
-  });
-});
-
-describe('checkKernel', () => {
-  const kernel: Kernel = { name: 'k', architecture: 'x86_64', symbols: 'hidden', tlsLimit: 552 };
-
-  it('has nothing against a hidden-symbols kernel whose reserve is large enough', () => {
-    expect(checkKernel(kernel, { kind: 'single-file' }, { tlsSize: 552 })).toEqual([]);
-  });
-
-  it.each<[string, Partial<Kernel>]>([
-    ['has exposed symbols', { symbols: 'exposed' }],
-    ['is for another architecture', { architecture: 'aarch64' }],
-  ])('refuses a kernel that %s', (_, changes) => {
-    const check = () => checkKernel({ ...kernel, ...changes }, { kind: 'framework-dependent' });
-    expect(check).toThrow(expect.objectContaining({ code: 'KERNEL_UNSUITABLE' }));
-  });
-
-  it('lets a native app run on exposed symbols', () => {
-    expect(checkKernel({ ...kernel, symbols: 'exposed' }, { kind: 'native-aot' })).toEqual([]);
-  });
-
-  it('warns when the program needs more than the reserve, with the size to build', () => {
-    const [warning] = checkKernel(kernel, { kind: 'single-file' }, { tlsSize: 576 });
-    expect(warning).toMatch(/reserves 552 .* has 576: .*app_local_exec_tls_size=576$/);
-  });
-
-  it('warns of the last release, whose reserve is known though its ELF may not show it', () => {
-    const { tlsLimit: _, ...release } = { ...kernel, version: 'v0.57.0' };
-    expect(checkKernel(release, { kind: 'framework-dependent' }, { tlsSize: 8 })).toEqual([
-      expect.stringContaining('System.Threading.Timer'),
-    ]);
-    expect(checkKernel(release, { kind: 'single-file' }, { tlsSize: 320 })).toEqual([
-      expect.stringContaining('reserves 72 bytes'),
-      expect.stringContaining('System.Threading.Timer'),
-    ]);
-    const later = { ...release, version: 'v0.57.0-398-g0e34e4dc' };
-    expect(checkKernel(later, { kind: 'single-file' }, { tlsSize: 320 })).toEqual([]);
-  });
-
-  it('warns when symbols are not known', () => {
-    const warnings = checkKernel(
-      { ...kernel, symbols: 'unknown' },
-      { kind: 'framework-dependent' },
-    );
-    expect(warnings).toEqual([expect.stringContaining('add its ELF')]);
   });
 });

@@ -45,7 +45,7 @@ function targetAt(tree: Tree, path: string): string | undefined {
 
 describe('composeRoot', () => {
   it('adds what OSv needs to an app and nothing else', () => {
-    const { tree, warnings, changes } = composeRoot(treeOf({ '/app/hello': 'ELF' }), app);
+    const { tree, lost, changes } = composeRoot(treeOf({ '/app/hello': 'ELF' }), app);
     expect(shown(tree)).toEqual([
       'd /',
       'd /app',
@@ -70,7 +70,7 @@ describe('composeRoot', () => {
       ].join('\n'),
     );
     expect(textAt(tree, '/etc/hosts')).toBe('127.0.0.1 localhost osv.local\n');
-    expect(warnings).toEqual([]);
+    expect(lost).toEqual([]);
     expect(changes.map(({ path }) => path)).toEqual([
       '/dev',
       '/proc',
@@ -124,9 +124,9 @@ describe('composeRoot', () => {
   });
 
   it('puts a folder in the place of a link or file that is mounted over, and warns', () => {
-    const { tree, warnings } = composeRoot(treeOf({ '/tmp': '-> var/tmp', '/sys': 'text' }), app);
+    const { tree, lost } = composeRoot(treeOf({ '/tmp': '-> var/tmp', '/sys': 'text' }), app);
     expect(shown(tree)).toEqual(expect.arrayContaining(['d /tmp', 'd /sys']));
-    expect(warnings).toHaveLength(2);
+    expect(lost).toHaveLength(2);
   });
 
   it.each([
@@ -235,10 +235,10 @@ describe('composeRoot', () => {
       '/opt/fs/libsolaris.so': 'x',
       '/opt/fs/README': 'kept',
     });
-    const { tree, warnings } = composeRoot(image, app);
+    const { tree, lost } = composeRoot(image, app);
     expect(shown(tree)).not.toContain('l /init -> boot');
     expect(shown(tree).filter((line) => line.includes('/opt/fs/'))).toEqual(['- /opt/fs/README']);
-    expect(warnings).toHaveLength(2);
+    expect(lost).toHaveLength(2);
   });
 
   it('keeps a program named /init, which the kernel does not read', () => {
@@ -252,9 +252,11 @@ describe('composeRoot', () => {
   });
 
   it('warns when a mount hides the working directory', () => {
-    const { warnings } = composeRoot(treeOf({}), { ...app, workingDirectory: '/tmp/work' });
-    expect(warnings).toEqual([expect.stringContaining('mounts over /tmp')]);
-    expect(composeRoot(treeOf({}), { ...app, workingDirectory: '/tmp' }).warnings).toEqual([]);
+    const { lost } = composeRoot(treeOf({}), { ...app, workingDirectory: '/tmp/work' });
+    expect(lost).toEqual([
+      { path: '/tmp/work', change: expect.stringContaining('mounts over /tmp') },
+    ]);
+    expect(composeRoot(treeOf({}), { ...app, workingDirectory: '/tmp' }).lost).toEqual([]);
   });
 
   it.each<[string, Readonly<Record<string, string>>, Partial<Parameters<typeof composeRoot>[1]>]>([
