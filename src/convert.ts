@@ -5,7 +5,6 @@ import { type DiskPlan, planDisk } from './disk/plan.ts';
 import { describeApp } from './dotnet/describe.ts';
 import { ConvertError } from './error.ts';
 import { composeGuest, type Guest } from './guest.ts';
-import { withLayers } from './open-layers.ts';
 import type { Kernel } from './osv/kernel.ts';
 import { findKernel, listKernels } from './osv/kernels.ts';
 import { withHealing } from './pull/heal.ts';
@@ -14,6 +13,7 @@ import { createReport, type Report } from './report.ts';
 import { planRofs, type RofsPlan } from './rofs/plan.ts';
 import { addRuntime, type RuntimeOptions } from './runtime.ts';
 import type { SyncAccess } from './tree/access.ts';
+import { withLayers } from './tree/open-layers.ts';
 
 export interface ConvertOptions extends RuntimeOptions {
   readonly format: 'raw' | 'qcow2';
