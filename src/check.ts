@@ -5,7 +5,6 @@ import type { DotnetApp } from './dotnet/app.ts';
 import { describeApp } from './dotnet/describe.ts';
 import { type Examined, findingsOf } from './findings.ts';
 import { composeGuest } from './guest.ts';
-import { type OpenLayers, withLayers } from './open-layers.ts';
 import type { Kernel } from './osv/kernel.ts';
 import { readKernelExports } from './osv/kernel-exports.ts';
 import { findKernel, listKernels } from './osv/kernels.ts';
@@ -13,6 +12,7 @@ import { withHealing } from './pull/heal.ts';
 import type { StoredImage } from './pull/image.ts';
 import { obtain } from './pull/pull.ts';
 import { addRuntime, type RuntimeOptions } from './runtime.ts';
+import { type OpenLayers, withLayers } from './tree/open-layers.ts';
 
 export interface CheckOptions extends RuntimeOptions {
   /** Name of a kernel in the store; the default one, if there is one, when absent. */

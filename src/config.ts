@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createValidator } from '../schemas/index.ts';
+import type { Limits } from '../store/index.ts';
 import { ConvertError } from './error.ts';
 import { parsePlatform } from './oci/platform.ts';
 import { parseReference } from './oci/reference.ts';
@@ -10,6 +11,8 @@ export interface Config {
   readonly platform?: string;
   /** By registry, as references spell it: asked before it, in this order. */
   readonly mirrors: Readonly<Record<string, readonly Mirror[]>>;
+  /** What a layer may cost; sizes in bytes. */
+  readonly limits?: Partial<Limits>;
 }
 
 export interface Mirror {

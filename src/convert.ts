@@ -6,7 +6,6 @@ import { describeApp } from './dotnet/describe.ts';
 import { ConvertError } from './error.ts';
 import { findingsOf, refuseErrors } from './findings.ts';
 import { composeGuest, type Guest } from './guest.ts';
-import { withLayers } from './open-layers.ts';
 import type { Kernel } from './osv/kernel.ts';
 import { readKernelExports } from './osv/kernel-exports.ts';
 import { findKernel, listKernels } from './osv/kernels.ts';
@@ -16,6 +15,7 @@ import { createReport, type Report } from './report.ts';
 import { planRofs, type RofsPlan } from './rofs/plan.ts';
 import { addRuntime, type RuntimeOptions } from './runtime.ts';
 import type { SyncAccess } from './tree/access.ts';
+import { withLayers } from './tree/open-layers.ts';
 
 export interface ConvertOptions extends RuntimeOptions {
   readonly format: 'raw' | 'qcow2';

@@ -42,6 +42,8 @@ export const errorTable = {
   LOCK_MISSING: 'usage',
   LOCK_INVALID: 'corrupt',
   LOCK_MISMATCH: 'corrupt',
+  // Looking inside
+  PATH_NOT_FOUND: 'notFound',
   // What an image says of itself
   ARCHIVE_INVALID: 'corrupt',
   MANIFEST_INVALID: 'corrupt',
@@ -71,6 +73,8 @@ export const errorTable = {
   // Disks
   ROFS_LIMIT: 'unsupported',
   ROFS_INVALID: 'corrupt',
+  DISK_INVALID: 'corrupt',
+  DISK_UNSUPPORTED: 'unsupported',
   OUTPUT_UNUSABLE: 'output',
   OUTPUT_FULL: 'output',
   // Machines

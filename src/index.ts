@@ -29,6 +29,8 @@ export { diagnose } from './doctor/doctor.ts';
 export type { ErrorCode } from './error.ts';
 export { ConvertError, errorCodeOf, errorTable, exitCodes } from './error.ts';
 export type { ConvertEvent, OnEvent } from './event.ts';
+export type { Flattened, FlattenOptions, FlattenType } from './flatten.ts';
+export { flatten, flattenToStream, flattenTypeOf } from './flatten.ts';
 export type { Inspection } from './inspect.ts';
 export { inspect } from './inspect.ts';
 export type { FetchKernelOptions } from './osv/fetch-kernel.ts';

@@ -2,10 +2,10 @@ import type { DiffID, Digest, Store } from '../store/index.ts';
 import type { DotnetApp } from './dotnet/app.ts';
 import { describeApp } from './dotnet/describe.ts';
 import { ConvertError } from './error.ts';
-import { withLayers } from './open-layers.ts';
 import { withHealing } from './pull/heal.ts';
 import type { StoredImage } from './pull/image.ts';
 import { obtain, type PullOptions } from './pull/pull.ts';
+import { withLayers } from './tree/open-layers.ts';
 
 /** What `inspect` tells; its shape is `schemas/inspect.schema.json`. */
 export interface Inspection {

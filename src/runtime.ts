@@ -6,11 +6,11 @@ import type { FoundLibrary } from './dotnet/closure.ts';
 import { filesOfTree } from './dotnet/files.ts';
 import { type LibraryPlan, planLibraries } from './dotnet/libraries.ts';
 import { planPack } from './dotnet/pack.ts';
-import type { OpenLayers } from './open-layers.ts';
 import { packOnce } from './packed-layer.ts';
 import { obtain, type PullOptions } from './pull/pull.ts';
 import { type Edit, editTree } from './tree/edit.ts';
 import { lookup } from './tree/lookup.ts';
+import type { OpenLayers } from './tree/open-layers.ts';
 import type { Tree } from './tree/tree.ts';
 import { walkTree } from './tree/walk.ts';
 

@@ -1,6 +1,5 @@
 import type { Digest, Store } from '../store/index.ts';
 import { parseReference, type Reference } from './oci/reference.ts';
-import { withLayers } from './open-layers.ts';
 import { withHealing } from './pull/heal.ts';
 import type { StoredImage } from './pull/image.ts';
 import { obtain, type PullOptions } from './pull/pull.ts';
@@ -12,6 +11,7 @@ import { takeInventory } from './sbom/inventory.ts';
 import { formatPurl } from './sbom/purl.ts';
 import { spdxOf } from './sbom/spdx.ts';
 import { thisTool } from './sbom/tool.ts';
+import { withLayers } from './tree/open-layers.ts';
 
 export type SbomFormat = 'cyclonedx' | 'spdx';
 

@@ -5,6 +5,8 @@ export interface Descriptor {
   readonly mediaType: string;
   readonly digest: Digest;
   readonly size: number;
+  /** Where the bytes may lie besides; anyone may have written that. */
+  readonly urls?: readonly string[];
   readonly artifactType?: string;
   readonly platform?: DescriptorPlatform;
   readonly annotations?: Readonly<Record<string, string>>;

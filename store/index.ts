@@ -24,6 +24,8 @@ export { createMemoryFiles } from './files/memory.ts';
 export type { GcOptions } from './gc/gc.ts';
 export type { Garbage, GarbageKind, GcReport } from './gc/report.ts';
 export { compressionOf, inflate } from './inflate/inflate.ts';
+export type { InflateFrame } from './inflate/zstd-frame.ts';
+export { loadInflateFrame } from './inflate/zstd-frame.ts';
 export type { Limits } from './limits.ts';
 export { defaultLimits } from './limits.ts';
 export { openMemoryStore } from './memory-store.ts';

@@ -58,6 +58,7 @@ export async function openStore(dir: string, options: OpenStoreOptions = {}): Pr
   const refs = createRefs(parts);
   return {
     path: layout.root,
+    limits: parts.limits,
     blobs,
     layers,
     refs,

@@ -212,6 +212,8 @@ export interface Ref {
 export interface Store {
   /** The folder, absolute. */
   readonly path: string;
+  /** What it was opened with, and the defaults. */
+  readonly limits: Limits;
   readonly blobs: Blobs;
   readonly layers: Layers;
   readonly refs: Refs;

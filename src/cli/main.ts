@@ -3,15 +3,21 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { ConvertError, exitCodes } from '../error.ts';
 import { addBuild } from './build.ts';
+import { addCat } from './cat.ts';
 import { addCheck } from './check.ts';
+import { addDiff } from './diff.ts';
 import { addDoctor } from './doctor.ts';
+import { addFind } from './find.ts';
+import { addFlatten } from './flatten.ts';
 import { addGlobalOptions } from './globals.ts';
+import { addHistory } from './history.ts';
 import { addImages } from './images.ts';
 import { addInspect } from './inspect.ts';
 import { addKernel } from './kernel.ts';
 import { addLoad } from './load.ts';
 import { addLogin } from './login.ts';
 import { addLogout } from './logout.ts';
+import { addLs } from './ls.ts';
 import { addLsTags } from './ls-tags.ts';
 import { addPull } from './pull.ts';
 import { addPush } from './push.ts';
@@ -20,9 +26,11 @@ import { addRm } from './rm.ts';
 import { addRun } from './run.ts';
 import { addSave } from './save.ts';
 import { addSbom } from './sbom.ts';
+import { addStat } from './stat.ts';
 import { outliveClosedStreams, StdoutClosed } from './stdout.ts';
 import { addStore } from './store.ts';
 import { addTag } from './tag.ts';
+import { addTree } from './tree.ts';
 
 async function main(argv: readonly string[]): Promise<number> {
   const program = createProgram();
@@ -79,6 +87,14 @@ function createProgram(): Command {
     addInspect,
     addCheck,
     addSbom,
+    addLs,
+    addCat,
+    addTree,
+    addStat,
+    addFind,
+    addDiff,
+    addHistory,
+    addFlatten,
     addImages,
     addKernel,
     addLogin,

@@ -1,9 +1,9 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { planMachine } from '../boot.ts';
 import { convert } from '../convert.ts';
-import { ConvertError } from '../error.ts';
+import { isFile } from '../look/subject.ts';
 import { findKernel } from '../osv/kernels.ts';
 import { parseCpus, parseMemory } from '../run/machine.ts';
 import { parsePortForward } from '../run/port-forward.ts';
@@ -37,7 +37,7 @@ export async function runTarget(
     forwards: (options.publish ?? []).map(parsePortForward),
     env: parseEnv(options.env),
   };
-  if (await isDisk(target)) {
+  if (await isFile(target, { doing: 'running', hint: `osv-convert build REF -o ${target}` })) {
     await boot(session, target, machine);
     return;
   }
@@ -62,18 +62,6 @@ export async function runTarget(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** What looks like a path, and has no transport before it, is one, so that a misspelt file is not looked for in a registry. */
-async function isDisk(target: string): Promise<boolean> {
-  const found = await stat(target).catch(() => undefined);
-  if (found?.isFile()) return true;
-  if (!/^\.{0,2}\/|^[^:]*\.(?:raw|img|qcow2)$/.test(target)) return false;
-  throw new ConvertError(
-    'USAGE',
-    `running ${target}: found ${found ? 'something that is no file' : 'no such file'}, wanted a disk or an image reference`,
-    { hint: `osv-convert build REF -o ${target}` },
-  );
 }
 
 async function boot(

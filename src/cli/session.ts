@@ -3,8 +3,10 @@ import { type OpenStoreOptions, openStore, type Store } from '../../store/index.
 import { ConvertError } from '../error.ts';
 import type { OnEvent } from '../event.ts';
 import { type GlobalOptions, globalOptionsOf } from './globals.ts';
+import { parseLimits } from './limits.ts';
 import { createProgress } from './progress.ts';
 import { writeStdout } from './stdout.ts';
+import { userConfig } from './user-config.ts';
 
 /** What every command works with. */
 export interface Session {
@@ -15,6 +17,8 @@ export interface Session {
   readonly signal: AbortSignal;
   /** Prints the result on stdout: as JSON with `--json`, else as text. */
   print(value: unknown, text: string): Promise<void>;
+  /** Prints a part of a result that is too large to be held whole, in whichever form. */
+  write(part: string | Uint8Array): Promise<void>;
 }
 
 /** Runs a command's work; progress is shown while it runs and cleared at its end, good or bad. */
@@ -36,8 +40,10 @@ export async function withSession(
   const progress = createProgress(globals, process.stderr, process.env);
   let store: Store | undefined;
   try {
+    const config = await userConfig(command.getOptionValue('config'), process.env);
     store = await openStore(globals.store, {
       ...options,
+      limits: { ...config.limits, ...parseLimits(globals.limit) },
       purpose: purposeOf(command),
       onEvent: (event) => {
         if (event.event === 'layer-progress') {
@@ -56,6 +62,10 @@ export async function withSession(
       print: async (value, text) => {
         progress.clear();
         await writeStdout(globals.json ? `${JSON.stringify(value, undefined, 2)}\n` : text);
+      },
+      write: async (part) => {
+        progress.clear();
+        await writeStdout(part);
       },
     });
   } catch (error) {

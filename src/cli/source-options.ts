@@ -1,9 +1,8 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { PullOptions, PullPolicy } from '../pull/pull.ts';
 import type { RegistryOptions } from '../source/registry/registry.ts';
 import { parseRate } from './rate.ts';
+import { userConfig } from './user-config.ts';
 
 /** Which image of a reference, and how its registry is reached. */
 export interface SourceOptions extends ReachOptions {
@@ -83,23 +82,14 @@ export async function pullOptionsOf(
   options: PolicyOptions & { readonly platform?: unknown },
   env: NodeJS.ProcessEnv,
 ): Promise<Omit<PullOptions, 'onEvent' | 'signal'>> {
-  const { readConfig } = await import('../config.ts');
   const { readLockFile, usualLockFile } = await import('../pull/lock-file.ts');
   const { platform, offline, pull, frozen, lock = usualLockFile } = options;
-  const given = options.config ?? env['OSV_CONVERT_CONFIG'];
   return {
     registry: registryOptionsOf(options),
-    config: await readConfig(given || usualConfig(env), given ? 'refused' : 'allowed'),
+    config: await userConfig(options.config, env),
     ...(typeof platform === 'string' && { platform }),
     ...(offline !== undefined && { offline }),
     ...(pull !== undefined && { pull }),
     ...(frozen && { lock: await readLockFile(lock) }),
   };
-}
-
-/** `$XDG_CONFIG_HOME/osv-convert/config.json` (XDG Base Directory Specification). */
-function usualConfig(env: NodeJS.ProcessEnv): string {
-  const folder = env['XDG_CONFIG_HOME'];
-  const base = folder?.startsWith('/') ? folder : join(homedir(), '.config');
-  return join(base, 'osv-convert', 'config.json');
 }

@@ -8,6 +8,7 @@ export const sectorSize = 512;
 
 /** The second slot: the kernel names it /dev/vblk0.1 and mounts that as the root (OSv, loader.cc). */
 const slotOffset = 0x1ce;
+const slotSize = 16;
 const signatureOffset = 0x1fe;
 const linux = 0x83;
 
@@ -28,6 +29,24 @@ export function withPartition(bootSector: Uint8Array, partition: Partition): Uin
   sector.writeUInt32LE(count, slotOffset + 12);
   sector.writeUInt16LE(0xaa55, signatureOffset);
   return sector;
+}
+
+/** Whether a disk that begins so has a boot sector: it ends in 55 aa. */
+export function hasBootSignature(head: Uint8Array): boolean {
+  return head[signatureOffset] === 0x55 && head[signatureOffset + 1] === 0xaa;
+}
+
+/**
+ * The partition in the second slot, which may lie anywhere: undefined where there is none. Cylinders,
+ * heads and the kind of partition are not looked at, beyond that it has one.
+ */
+export function partitionIn(bootSector: Uint8Array): Partition | undefined {
+  const { buffer, byteOffset } = bootSector;
+  const slot = Buffer.from(buffer, byteOffset + slotOffset, slotSize);
+  const start = slot.readUInt32LE(8);
+  const count = slot.readUInt32LE(12);
+  if (slot[4] === 0 || start === 0 || count === 0) return undefined;
+  return { offset: start * sectorSize, size: count * sectorSize };
 }
 
 /** Head, then cylinder and sector in 16 bits. The end is one past the last sector, as in the model. */

@@ -139,7 +139,7 @@ function outputError(path: string, cause: unknown): ConvertError {
     case 'EFBIG':
       return new ConvertError(
         'OUTPUT_FULL',
-        `writing ${path}: found no room left for it in ${dirname(resolve(path))}, wanted room for the disk`,
+        `writing ${path}: found no room left for it in ${dirname(resolve(path))}, wanted room for all of it`,
         { hint: `df -h ${dirname(resolve(path))}`, cause },
       );
     case 'ENOENT':
@@ -159,7 +159,7 @@ function unusable(path: string, found: string, cause?: unknown): ConvertError {
   return new ConvertError(
     'OUTPUT_UNUSABLE',
     `writing ${path}: found ${found}, wanted a file in a folder that can be written`,
-    { hint: 'name another file with --output', cause },
+    { hint: 'name another file', cause },
   );
 }
 

@@ -32,7 +32,7 @@ export interface WrittenDisk {
  * @throws ConvertError `OUTPUT_UNUSABLE`, `OUTPUT_FULL`; what `Contents.readInto` throws; the signal's reason.
  */
 export async function writeDisk(
-  plan: DiskPlan,
+  plan: Pick<DiskPlan, 'size' | 'segments'>,
   path: string,
   { format, contents, signal, onProgress }: WriteDiskOptions,
 ): Promise<WrittenDisk> {

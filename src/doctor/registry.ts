@@ -50,7 +50,7 @@ export async function checkAccess({ reference, api, signal }: Way): Promise<Find
   return { text: `nothing keeps us from ${api.name}` };
 }
 
-/** Finds the first layer, or the config of an image without layers. */
+/** Finds the first layer that the registry has to have, or the config of an image without any. */
 export async function checkManifest(way: Way): Promise<Finding<Descriptor>> {
   const { reference, platform, settings, signal } = way;
   const call = signal ? { signal } : {};
@@ -63,6 +63,7 @@ export async function checkManifest(way: Way): Promise<Finding<Descriptor>> {
     links = await parseLinks(await readDocument(source, chosen, call));
     text += `, leads to ${chosen.digest}`;
   }
-  const value = links.blobs[1] ?? links.blobs[0];
+  const [config, ...layers] = links.blobs;
+  const value = layers.find(({ urls }) => urls === undefined) ?? config;
   return { text, ...(value !== undefined && { value }) };
 }

@@ -13,6 +13,15 @@ export interface ImageConfig {
   readonly created?: string;
   readonly config: ExecutionConfig;
   readonly rootfs: { readonly type: 'layers'; readonly diff_ids: readonly DiffID[] };
+  /** Lowest first; one entry for each layer and for each step that made none. */
+  readonly history?: readonly HistoryEntry[];
+}
+
+/** OCI image-spec, config.md, `history`. */
+export interface HistoryEntry {
+  readonly created_by?: string;
+  /** True of a step that made no layer. */
+  readonly empty_layer: boolean;
 }
 
 /** OCI image-spec, config.md, `config`. Absent members and nulls of the wire are empty here. */
@@ -31,9 +40,15 @@ export interface ExecutionConfig {
 }
 
 /** What the schema promises of a valid config. */
-interface WireConfig extends Omit<ImageConfig, 'config' | 'created'> {
+interface WireConfig extends Omit<ImageConfig, 'config' | 'created' | 'history'> {
   readonly created?: string | null;
   readonly config?: WireExecutionConfig | null;
+  readonly history?: readonly WireHistoryEntry[] | null;
+}
+
+interface WireHistoryEntry {
+  readonly created_by?: string | null;
+  readonly empty_layer?: boolean | null;
 }
 
 interface WireExecutionConfig {
@@ -75,7 +90,12 @@ export async function parseImageConfig(bytes: Uint8Array): Promise<ImageConfig> 
     ...(wire.created && { created: wire.created }),
     config: executionConfigOf(wire.config ?? {}),
     rootfs: { type: 'layers', diff_ids: wire.rootfs.diff_ids },
+    ...(wire.history && { history: wire.history.map(historyEntryOf) }),
   };
+}
+
+function historyEntryOf({ created_by, empty_layer }: WireHistoryEntry): HistoryEntry {
+  return { ...(created_by && { created_by }), empty_layer: empty_layer ?? false };
 }
 
 function executionConfigOf(wire: WireExecutionConfig): ExecutionConfig {

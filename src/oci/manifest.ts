@@ -22,7 +22,7 @@ interface WireManifest {
 /**
  * Reads an image manifest, OCI or Docker schema 2.
  * @throws ConvertError `MANIFEST_INVALID`; `IMAGE_UNSUPPORTED` for an artifact that is no image and
- * for layers that are not in the registry or not readable.
+ * for layers that cannot be read.
  */
 export async function parseManifest(bytes: Uint8Array): Promise<Manifest> {
   return await manifestOf(decodeJson(bytes, 'the manifest', 'MANIFEST_INVALID'));
@@ -36,7 +36,7 @@ export async function manifestOf(json: JsonObject): Promise<Manifest> {
   }
   const wire = json as unknown as WireManifest;
   refuseArtifact(wire);
-  wire.layers.forEach(refuseForeignLayer);
+  wire.layers.forEach(refuseUnreadableLayer);
   return { config: wire.config, layers: wire.layers, annotations: wire.annotations ?? {} };
 }
 
@@ -50,17 +50,11 @@ function refuseArtifact({ artifactType, config }: WireManifest): void {
   }
 }
 
-function refuseForeignLayer({ mediaType }: Descriptor, at: number): void {
+function refuseUnreadableLayer({ mediaType }: Descriptor, at: number): void {
   if (layerTypes.includes(mediaType)) {
     return;
   }
   const found = `reading the manifest: at /layers/${at}/mediaType: found ${JSON.stringify(mediaType)}`;
-  if (/foreign|nondistributable/.test(mediaType)) {
-    throw new ConvertError(
-      'IMAGE_UNSUPPORTED',
-      `${found}, a layer that registries do not hand out (as in Windows images), wanted a layer of the registry's own`,
-    );
-  }
   if (mediaType.endsWith('+encrypted')) {
     throw new ConvertError('IMAGE_UNSUPPORTED', `${found}, wanted a layer that is not encrypted`, {
       hint: 'skopeo copy --decryption-key KEY docker://IMAGE oci:DIR',

@@ -15,6 +15,18 @@ export const configTypes: readonly string[] = [
   'application/vnd.docker.container.image.v1+json',
 ];
 
+/**
+ * Layers that whoever owns them does not want to be pushed on (OCI image-spec 1.0, layer.md
+ * "Non-Distributable Layers"; Docker's "foreign" layers): their descriptors have `urls`.
+ */
+const foreignLayerTypes: readonly string[] = [
+  'application/vnd.oci.image.layer.nondistributable.v1.tar',
+  'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
+  'application/vnd.oci.image.layer.nondistributable.v1.tar+zstd',
+  'application/vnd.docker.image.rootfs.foreign.diff.tar',
+  'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
+];
+
 /** Tars and compressed tars. Which compression it is, the bytes say, not the media type. */
 export const layerTypes: readonly string[] = [
   'application/vnd.oci.image.layer.v1.tar',
@@ -23,6 +35,7 @@ export const layerTypes: readonly string[] = [
   'application/vnd.docker.image.rootfs.diff.tar',
   'application/vnd.docker.image.rootfs.diff.tar.gzip',
   'application/vnd.docker.image.rootfs.diff.tar.zstd',
+  ...foreignLayerTypes,
 ];
 
 /** Docker's manifests before content addressing: their layers have no DiffIDs to check. */

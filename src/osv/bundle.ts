@@ -4,8 +4,9 @@ import type { BundledFile } from '../dotnet/bundle.ts';
 import { baseName } from '../dotnet/command.ts';
 import { unsuitable } from '../dotnet/managed.ts';
 import { type Contents, contentAccess } from '../tree/contents.ts';
+import { contentsOn } from '../tree/contents-on.ts';
 import { lookup } from '../tree/lookup.ts';
-import { fileOfAccess, fileOfBytes } from '../tree/nodes.ts';
+import { fileOf, fileOfBytes } from '../tree/nodes.ts';
 import type { FileNode, Tree } from '../tree/tree.ts';
 import { put, type RootEdit } from './root-edit.ts';
 
@@ -46,7 +47,7 @@ function nodeOf(
 ): FileNode {
   const access = contentAccess(contents, program.content);
   const { path, offset, size, compressedSize } = file;
-  if (compressedSize === 0) return fileOfAccess(access, offset, size, 0o755);
+  if (compressedSize === 0) return fileOf(contentsOn(access)(offset, size), 0o755);
   try {
     if (size > inflatedCap) throw new RangeError(`wanted at most ${inflatedCap} bytes`);
     const bytes = inflateRawSync(access.read(offset, compressedSize), { maxOutputLength: size });

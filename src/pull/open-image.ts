@@ -12,6 +12,8 @@ export interface OpenImageOptions {
   /** How registries are reached. */
   readonly registry?: RegistryOptions;
   readonly config?: Config;
+  /** True: what an image has at URLs only is not fetched. */
+  readonly offline?: boolean;
   readonly onEvent?: OnEvent;
   readonly signal?: AbortSignal;
 }
@@ -25,27 +27,30 @@ export async function openImage(
   location: Location,
   options: OpenImageOptions,
 ): Promise<OpenedSource> {
-  const { config, onEvent, signal } = options;
+  const { config, offline = false, onEvent, signal } = options;
   const told = reachOf(options);
   // One session, so that the limits of connections and rate hold for registry and mirrors together.
   const registry = { ...told, session: told.session ?? createRegistrySession(told) };
-  const open = (location: Location, registry: RegistryOptions) =>
-    openSource(location, { store, registry, ...(signal && { signal }) });
-
-  const origin = await open(location, registry);
+  const origin = await openSource(location, {
+    ...{ store, registry, offline },
+    ...(signal && { signal }),
+  });
   if (location.transport !== 'registry') return origin;
   const { reference } = location;
-  const mirrors = (config?.mirrors[reference.registry] ?? []).map(async (mirror) => {
+  const named = config?.mirrors[reference.registry] ?? [];
+  if (named.length === 0) return origin;
+  const { createRegistrySource } = await import('../source/registry/registry.ts');
+  const mirrors = named.map((mirror) => {
     const { location, digestOnly = false, plainHttp } = mirror;
     // What is said of the registry's scheme is not said of the mirror's.
     const { plainHttp: _ofRegistry, ...shared } = registry;
     const reached = { ...shared, ...(plainHttp !== undefined && { plainHttp }) };
-    const at: Location = { transport: 'registry', reference: mirrored(mirror, reference) };
-    return { location, digestOnly, source: await open(at, reached) };
+    // The URLs of a descriptor are asked once, after all mirrors and the registry.
+    const source = createRegistrySource(mirrored(mirror, reference), reached);
+    return { location, digestOnly, source };
   });
-  if (mirrors.length === 0) return origin;
   const pinned = reference.digest !== undefined;
-  const source = withMirrors(await Promise.all(mirrors), origin, { pinned, onEvent });
+  const source = withMirrors(mirrors, origin, { pinned, onEvent });
   return { ...source, close: origin.close };
 }
 

@@ -114,7 +114,9 @@ async function pullOnce(
   }
   const { lock, onEvent, signal } = options;
   const locked = lock && wanted[0]?.root;
-  const source = await openImage(store, pinned(location, locked ?? known), options);
+  const offline = options.offline === true || options.pull === 'never';
+  const at = pinned(location, locked ?? known);
+  const source = await openImage(store, at, { ...options, offline });
   try {
     const transfer = { store, source, ...(onEvent && { onEvent }), ...(signal && { signal }) };
     const root = await source.resolve(options);

@@ -63,6 +63,12 @@ export function encodeSuperblock(superblock: Superblock): Uint8Array {
   return block;
 }
 
+/** Whether bytes begin as a ROFS does, of whatever version. */
+export function isRofs(head: Uint8Array): boolean {
+  const { buffer, byteOffset } = head;
+  return head.length >= superblockSize && u64(Buffer.from(buffer, byteOffset, 8), 0) === magic;
+}
+
 /**
  * @returns undefined for bytes that do not begin a ROFS of version 1. Here and below, numbers past 2^53 are
  * NaN: whoever checks a bound must ask for what holds, not for what fails.
@@ -122,9 +128,9 @@ export function putInode(target: Buffer, offset: number, inode: RofsInode): numb
 export function inodeAt(bytes: Buffer, offset: number): RofsInode | undefined {
   if (offset + inodeSize > bytes.length) return undefined;
   const kind = kindOf(bytes.readUInt32LE(offset));
-  const [number, start, count] = [8, 16, 24].map((at) => u64(bytes, offset + at));
-  if (!kind || number === undefined || start === undefined || count === undefined) return undefined;
-  return { kind, number, start, count };
+  if (!kind) return undefined;
+  const [number, start] = [u64(bytes, offset + 8), u64(bytes, offset + 16)];
+  return { kind, number, start, count: u64(bytes, offset + 24) };
 }
 
 /** The kernel reads 32 bits of the mode and does not look at the permission bits in it. */

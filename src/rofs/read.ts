@@ -1,198 +1,142 @@
-import { decodeName } from '../../store/index.ts';
-import { ConvertError } from '../error.ts';
 import type { SyncAccess } from '../tree/access.ts';
-import {
-  blockSize,
-  decodeSuperblock,
-  entryAt,
-  entryHeaderSize,
-  inodeAt,
-  inodeSize,
-  type RofsEntry,
-  type RofsInode,
-  type Superblock,
-  superblockSize,
-  symlinkAt,
-  symlinkHeaderSize,
-} from './format.ts';
+import { contentsOn } from '../tree/contents-on.ts';
+import type {
+  Attributes,
+  Content,
+  DirectoryNode,
+  FileNode,
+  Node,
+  SymlinkNode,
+  Tree,
+} from '../tree/tree.ts';
+import { blockSize, type RofsInode } from './format.ts';
+import { invalidRofs } from './invalid.ts';
+import { type RofsTables, readTables } from './tables.ts';
 
-/** A ROFS as its image tells it. */
-export interface RofsImage {
-  readonly superblock: Superblock;
-  readonly root: RofsDirectory;
-}
+/** What the kernel shows of all that is on a ROFS, links too (OSv, fs/rofs/rofs_vnops.cc, rofs_getattr). */
+const shown: Attributes = { mode: 0o555, uid: 0, gid: 0, mtime: 0 };
 
-export type RofsNode = RofsFile | RofsDirectory | RofsSymlink;
-
-export interface RofsFile {
-  readonly kind: 'file';
-  readonly inode: number;
-  /** Where its bytes begin, in bytes from the start of the file system. */
-  readonly offset: number;
-  readonly size: number;
-}
-
-export interface RofsDirectory {
-  readonly kind: 'directory';
-  readonly inode: number;
-  /** In the order of the image. */
-  readonly entries: ReadonlyMap<string, RofsNode>;
-}
-
-export interface RofsSymlink {
-  readonly kind: 'symlink';
-  readonly inode: number;
-  readonly target: string;
-}
-
-/** Structure info is read whole, as the kernel does; ten million files have less than this. */
-const maxInfoSize = 1 << 30;
+/** The kernel's PATH_MAX less the NUL: what has a longer path cannot be opened. */
+const maxPathLength = 4095;
 
 /**
  * Reads the tree of a ROFS. Every number of the image is checked before it is used: a directory that has
- * two names (a loop is one) is refused, so the work is linear in the size of the structure info.
+ * two names (a loop is one) is refused, so the work is linear in the size of the structure info. Names
+ * of one inode share a node. The bytes of files are read when they are asked for, and so are their
+ * digests.
  *
- * @throws ConvertError `ROFS_INVALID` for anything the format does not allow.
+ * @throws ConvertError `ROFS_INVALID` for anything the format does not allow, and for paths of more than
+ * 4095 bytes.
  */
-export function readRofs(access: SyncAccess): RofsImage {
-  const superblock = readSuperblock(access);
-  return { superblock, root: connect(superblock, readTables(access, superblock)) };
+export function readRofs(access: SyncAccess): Tree {
+  const root = connect(access, readTables(access));
+  checkPaths(root, 0);
+  return { root };
 }
 
-interface Tables {
-  readonly entries: readonly RofsEntry[];
-  readonly symlinks: readonly string[];
-  /** Inode N at N - 1. */
-  readonly inodes: readonly RofsInode[];
-}
-
-function readSuperblock(access: SyncAccess): Superblock {
-  const superblock = decodeSuperblock(bytesOf(access, 0, superblockSize));
-  if (!superblock) throw invalid('no superblock', 'magic deadbead, version 1, blocks of 512 bytes');
-  const { infoFirstBlock, infoBlocks, entryCount, symlinkCount, inodeCount } = superblock;
-  const infoSize = infoBlocks * blockSize;
-  const end = (infoFirstBlock + infoBlocks) * blockSize;
-  if (!(infoFirstBlock > 0 && end <= access.size)) {
-    throw invalid(`structure info up to byte ${end}`, `its end within ${access.size} bytes`);
-  }
-  if (infoSize > maxInfoSize) {
-    throw invalid(`${infoSize} bytes of structure info`, `at most ${maxInfoSize}`);
-  }
-  const least =
-    entryCount * entryHeaderSize + symlinkCount * symlinkHeaderSize + inodeCount * inodeSize;
-  if (!(inodeCount > 0 && least <= infoSize)) {
-    throw invalid(
-      `${entryCount} entries, ${symlinkCount} symlinks and ${inodeCount} inodes`,
-      `at least the root, and no more than ${infoSize} bytes can hold`,
-    );
-  }
-  return superblock;
-}
-
-function readTables(access: SyncAccess, superblock: Superblock): Tables {
-  const { infoFirstBlock, infoBlocks, entryCount, symlinkCount, inodeCount } = superblock;
-  const info = bytesOf(access, infoFirstBlock * blockSize, infoBlocks * blockSize);
-  const entries: RofsEntry[] = [];
-  const symlinks: string[] = [];
-  const inodes: RofsInode[] = [];
-  let offset = 0;
-  while (entries.length < entryCount) {
-    const entry = entryAt(info, offset);
-    if (!entry) throw cutOff('directory entry', entries.length);
-    entries.push(entry);
-    offset += entryHeaderSize + entry.name.length;
-  }
-  while (symlinks.length < symlinkCount) {
-    const target = symlinkAt(info, offset);
-    if (!target) throw cutOff('symlink', symlinks.length);
-    symlinks.push(decodeName(target));
-    offset += symlinkHeaderSize + target.length;
-  }
-  while (inodes.length < inodeCount) {
-    const inode = inodeAt(info, offset);
-    if (inode?.number !== inodes.length + 1) throw cutOff('inode', inodes.length);
-    inodes.push(inode);
-    offset += inodeSize;
-  }
-  return { entries, symlinks, inodes };
+interface Filling {
+  readonly inode: RofsInode;
+  readonly entries: Map<string, Node>;
 }
 
 /** Makes all nodes before any directory is filled, so that no depth of nesting is too deep. */
-function connect(superblock: Superblock, tables: Tables): RofsDirectory {
-  const { entries, inodes } = tables;
-  const filling: { readonly inode: RofsInode; readonly into: Map<string, RofsNode> }[] = [];
-  const nodes = inodes.map((inode): RofsNode => {
-    if (inode.kind === 'file') return fileOf(inode, superblock);
+function connect(access: SyncAccess, tables: RofsTables): DirectoryNode {
+  const contentAt = contentsOn(access);
+  const directories: Filling[] = [];
+  const nodes = tables.inodes.map((inode): Node => {
+    if (inode.kind === 'file') return fileOf(inode, tables, contentAt);
     if (inode.kind === 'symlink') return symlinkOf(inode, tables);
-    const into = new Map<string, RofsNode>();
-    filling.push({ inode, into });
-    return { kind: 'directory', inode: inode.number, entries: into };
+    const entries = new Map<string, Node>();
+    directories.push({ inode, entries });
+    return { kind: 'directory', ...shown, entries };
   });
   const root = nodes[0];
-  if (root?.kind !== 'directory') throw invalid('a root that is none', 'a directory as inode 1');
+  if (root?.kind !== 'directory')
+    throw invalidRofs('a root that is none', 'a directory as inode 1');
 
-  const named = new Set<RofsNode>([root]);
+  const parented = new Set<Node>([root]);
   let used = 0;
-  for (const { inode, into } of filling) {
-    used += inode.count;
+  for (const directory of directories) {
+    used += directory.inode.count;
     // Else directories could share a long run of entries and cost its length each.
-    if (!(inode.start + inode.count <= entries.length && used <= entries.length)) {
-      throw invalid(
-        `the entries of directory inode ${inode.number} at ${inode.start}, ${inode.count} of them`,
-        `a run of its own within ${entries.length}`,
-      );
-    }
-    for (const entry of entries.slice(inode.start, inode.start + inode.count)) {
-      const node = nodes[entry.inode - 1];
-      if (!node) throw invalid(`an entry for inode ${entry.inode}`, `one of ${nodes.length}`);
-      if (node.kind === 'directory' && named.has(node)) {
-        throw invalid(`a second name for directory inode ${entry.inode}`, 'one');
-      }
-      named.add(node);
-      const name = nameOf(entry, inode);
-      if (into.has(name)) throw invalid(`${JSON.stringify(name)} twice in one directory`, 'once');
-      into.set(name, node);
-    }
+    if (!(used <= tables.names.length)) throw strayEntries(directory.inode, tables);
+    fill(directory, tables, nodes, parented);
   }
   return root;
 }
 
-function fileOf({ number, start, count }: RofsInode, superblock: Superblock): RofsFile {
-  const offset = start * blockSize;
-  if (count > 0 && !(start > 0 && offset + count <= superblock.infoFirstBlock * blockSize)) {
-    throw invalid(
+/** `parented` are the directories that have a name already. */
+function fill(
+  { inode, entries }: Filling,
+  tables: RofsTables,
+  nodes: readonly Node[],
+  parented: Set<Node>,
+): void {
+  const end = inode.start + inode.count;
+  // Where an empty directory has none is anywhere.
+  if (inode.count > 0 && !(end <= tables.names.length)) throw strayEntries(inode, tables);
+  for (let at = inode.start; at < end; at += 1) {
+    const number = tables.named[at] ?? 0;
+    const node = nodes[number - 1];
+    if (!node) throw invalidRofs(`an entry for inode ${number}`, `one of ${nodes.length}`);
+    if (node.kind === 'directory') {
+      if (parented.has(node)) {
+        throw invalidRofs(`a second name for directory inode ${number}`, 'one');
+      }
+      parented.add(node);
+    }
+    const name = checkedName(tables.names[at] ?? '', inode);
+    if (entries.has(name)) {
+      throw invalidRofs(`${JSON.stringify(name)} twice in one directory`, 'once');
+    }
+    entries.set(name, node);
+  }
+}
+
+function fileOf(
+  { number, start, count }: RofsInode,
+  { dataEnd }: RofsTables,
+  contentAt: (offset: number, size: number) => Content,
+): FileNode {
+  // Where an empty file has no data is anywhere.
+  const offset = count === 0 ? 0 : start * blockSize;
+  if (count !== 0 && !(offset > 0 && offset + count <= dataEnd)) {
+    throw invalidRofs(
       `the data of inode ${number} at block ${start}, ${count} bytes`,
-      `blocks 1 to ${superblock.infoFirstBlock - 1}`,
+      `blocks 1 to ${dataEnd / blockSize - 1}`,
     );
   }
-  if (Number.isNaN(offset + count)) throw invalid(`inode ${number} without end`, 'a size');
-  return { kind: 'file', inode: number, offset, size: count };
+  return { kind: 'file', ...shown, content: contentAt(offset, count) };
 }
 
-function symlinkOf({ number, start }: RofsInode, { symlinks }: Tables): RofsSymlink {
+function symlinkOf({ number, start }: RofsInode, { symlinks }: RofsTables): SymlinkNode {
   const target = symlinks[start];
-  if (target !== undefined) return { kind: 'symlink', inode: number, target };
-  throw invalid(`symlink ${start} at inode ${number}`, `one of ${symlinks.length}`);
+  if (target !== undefined) return { kind: 'symlink', ...shown, target };
+  throw invalidRofs(`symlink ${start} at inode ${number}`, `one of ${symlinks.length}`);
 }
 
-function nameOf(entry: RofsEntry, directory: RofsInode): string {
-  const name = decodeName(entry.name);
+function checkedName(name: string, directory: RofsInode): string {
   if (name !== '' && name !== '.' && name !== '..' && !/[\0/]/.test(name)) return name;
-  throw invalid(
+  throw invalidRofs(
     `the name ${JSON.stringify(name)} in directory inode ${directory.number}`,
     'a name without NUL and slash',
   );
 }
 
-function bytesOf(access: SyncAccess, offset: number, length: number): Buffer {
-  const bytes = access.read(offset, length);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** `length` is of the path, in characters, which are no more than its bytes. */
+function checkPaths({ entries }: DirectoryNode, length: number): void {
+  for (const [name, node] of entries) {
+    const end = length + 1 + name.length;
+    if (end > maxPathLength) {
+      throw invalidRofs(`a path of ${end} bytes or more`, `at most ${maxPathLength}`);
+    }
+    if (node.kind === 'directory') checkPaths(node, end);
+  }
 }
 
-function cutOff(what: string, index: number): ConvertError {
-  return invalid(`${what} ${index} misnumbered, of no known kind or cut off`, 'a whole one');
-}
-
-function invalid(found: string, wanted: string): ConvertError {
-  return new ConvertError('ROFS_INVALID', `reading the ROFS: found ${found}, wanted ${wanted}`);
+function strayEntries({ number, start, count }: RofsInode, { names }: RofsTables): Error {
+  return invalidRofs(
+    `the entries of directory inode ${number} at ${start}, ${count} of them`,
+    `a run of its own within ${names.length}`,
+  );
 }

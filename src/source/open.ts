@@ -4,12 +4,15 @@ import type { LocalLocation, Location } from '../oci/location.ts';
 import type { Choice, Images } from './layout/images.ts';
 import type { RegistryOptions } from './registry/registry.ts';
 import type { Source, SourceCallOptions } from './source.ts';
+import { withUrls } from './urls.ts';
 
 export interface OpenSourceOptions extends SourceCallOptions {
   /** Where `store:` looks, and beside which compressed archives are inflated. */
   readonly store: Store;
   /** How a registry is reached. */
   readonly registry?: RegistryOptions;
+  /** True: what an image has at URLs only is not fetched. */
+  readonly offline?: boolean;
 }
 
 /** A source that holds files open until it is closed. */
@@ -29,11 +32,12 @@ export async function openSource(
   if (location.transport === 'registry') {
     const { createRegistrySource } = await import('./registry/registry.ts');
     const source = createRegistrySource(location.reference, options.registry);
-    return { ...source, close: async () => undefined };
+    return { ...withUrls(source, options), close: async () => undefined };
   }
   const { createImagesSource } = await import('./layout/source.ts');
   const images = await openImages(location, options);
-  return { ...createImagesSource(images, choiceOf(location)), close: images.close };
+  const source = createImagesSource(images, choiceOf(location));
+  return { ...withUrls(source, options), close: images.close };
 }
 
 /** All images at a location on this machine, whichever of them it names. */
@@ -51,6 +55,7 @@ export async function openImages(
       const { store, signal } = options;
       return await openArchive(location.path, {
         scratch: join(store.path, 'ingest'),
+        limits: store.limits,
         ...(signal && { signal }),
       });
     }

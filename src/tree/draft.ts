@@ -28,6 +28,8 @@ export interface DraftFolder {
   layer: number;
   /** The layer that last hid what lower layers have below: while it applies, none of that can come back. */
   clearedBy: number;
+  /** As it was frozen last, as long as nothing in it was touched since. */
+  frozen: DirectoryNode | undefined;
 }
 
 /** Attributes of folders that nothing describes. */
@@ -38,7 +40,7 @@ export function isFolder(draft: Draft): draft is DraftFolder {
 }
 
 export function draftFolder(attributes: Attributes, layer: number, depth: number): DraftFolder {
-  return { names: new Map(), depth, attributes, layer, clearedBy: layer };
+  return { names: new Map(), depth, attributes, layer, clearedBy: layer, frozen: undefined };
 }
 
 /**
@@ -50,25 +52,25 @@ export function hide(parent: DraftFolder, name: string, layer: number): void {
   if (!draft) return;
   if (isFolder(draft)) hideBelow(draft, layer);
   if (draft.layer === layer) return;
-  if (isFolder(draft) && draft.names.size > 0) {
-    draft.attributes = impliedAttributes;
-    draft.layer = layer;
-  } else {
-    parent.names.delete(name);
-  }
+  if (isFolder(draft) && draft.names.size > 0) draft.attributes = impliedAttributes;
+  else parent.names.delete(name);
 }
 
 /** Takes away all in `folder` as far as layers below `layer` brought it; linear in a layer's markers. */
 export function hideBelow(folder: DraftFolder, layer: number): void {
   if (folder.clearedBy === layer) return;
   folder.clearedBy = layer;
+  folder.frozen = undefined;
   for (const name of folder.names.keys()) hide(folder, name, layer);
 }
 
+/** What was not touched since it was frozen last is the same node as then. */
 export function freeze(folder: DraftFolder): DirectoryNode {
+  if (folder.frozen) return folder.frozen;
   const entries = new Map<string, Node>();
   for (const [name, draft] of folder.names) {
     entries.set(name, isFolder(draft) ? freeze(draft) : draft.node);
   }
-  return { kind: 'directory', ...folder.attributes, entries };
+  folder.frozen = { kind: 'directory', ...folder.attributes, entries };
+  return folder.frozen;
 }

@@ -44,10 +44,25 @@ interface Step {
  */
 export function flatten(layers: readonly LayerIndex[]): Tree {
   const root = draftFolder(impliedAttributes, -1, 0);
-  for (const [number, layer] of layers.entries()) {
-    for (const entry of layer.entries) apply({ root, layer, number, entry });
-  }
+  for (const [number, layer] of layers.entries()) applyLayer(root, layer, number);
   return { root: freeze(root) };
+}
+
+/**
+ * The tree after each layer, lowest first; the last is what `flatten` gives. Folders in which a layer
+ * touches nothing are the same nodes before and after it, and so are leaves that it does not bring.
+ * @throws ConvertError as `flatten` does, at the layer in question.
+ */
+export function* flattenEach(layers: readonly LayerIndex[]): Generator<Tree, void, undefined> {
+  const root = draftFolder(impliedAttributes, -1, 0);
+  for (const [number, layer] of layers.entries()) {
+    applyLayer(root, layer, number);
+    yield { root: freeze(root) };
+  }
+}
+
+function applyLayer(root: DraftFolder, layer: LayerIndex, number: number): void {
+  for (const entry of layer.entries) apply({ root, layer, number, entry });
 }
 
 function apply(step: Step): void {
@@ -93,21 +108,26 @@ function applyToRoot(step: Step): void {
 function describe(folder: DraftFolder, attributes: Attributes, number: number): void {
   folder.attributes = attributesOf(attributes);
   folder.layer = number;
+  folder.frozen = undefined;
 }
 
-/** The folder at `path`, links followed. */
+/** The folder at `path`, links followed. All on the way to it counts as touched. */
 function existingFolder(root: DraftFolder, path: EntryPath): DraftFolder | undefined {
   const steps = resolvePath(root, path, (folder, name) => {
+    folder.frozen = undefined;
     const draft = folder.names.get(name);
     if (!draft || isFolder(draft)) return draft;
     return draft.node.kind === 'symlink' ? { link: draft.node.target } : undefined;
   });
-  return steps?.at(-1)?.node;
+  const end = steps?.at(-1)?.node;
+  if (end) end.frozen = undefined;
+  return end;
 }
 
-/** The folder at `path`, links followed, made where it is missing. */
+/** The folder at `path`, links followed, made where it is missing. All on the way counts as touched. */
 function parentFolder(step: Step, path: EntryPath): DraftFolder {
   const steps = resolvePath(step.root, path, (folder, name) => {
+    folder.frozen = undefined;
     const draft = folder.names.get(name);
     if (draft && isFolder(draft)) return draft;
     if (draft?.node.kind === 'symlink') return { link: draft.node.target };
@@ -115,7 +135,10 @@ function parentFolder(step: Step, path: EntryPath): DraftFolder {
     return addFolder(step, folder, name, impliedAttributes);
   });
   const end = steps?.at(-1)?.node;
-  if (end) return end;
+  if (end) {
+    end.frozen = undefined;
+    return end;
+  }
   throw corrupt(
     step,
     `found a file of the same layer, or links without end, in its parent ${JSON.stringify(path)}, ` +

@@ -1,6 +1,5 @@
-import { type Digest, digestOf } from '../../store/index.ts';
-import type { SyncAccess } from './access.ts';
-import type { Attributes, DirectoryNode, FileNode, Node, SymlinkNode } from './tree.ts';
+import { digestOf } from '../../store/index.ts';
+import type { Attributes, Content, DirectoryNode, FileNode, Node, SymlinkNode } from './tree.ts';
 
 /** Nodes made here, not taken from a layer: root's, and of no time, so that they are always equal. */
 
@@ -20,24 +19,7 @@ export function fileOfBytes(bytes: Uint8Array, mode = 0o644): FileNode {
   return { ...ofRoot(mode), kind: 'file', content };
 }
 
-/** A part of another file, whose bytes stay where they are; its digest is made when it is asked for. */
-export function fileOfAccess(
-  access: SyncAccess,
-  offset: number,
-  size: number,
-  mode = 0o644,
-): FileNode {
-  let digest: Digest | undefined;
-  const content = {
-    kind: 'access',
-    access,
-    offset,
-    size,
-    get digest() {
-      digest ??= digestOf(access.read(offset, size));
-      return digest;
-    },
-  } as const;
+export function fileOf(content: Content, mode = 0o644): FileNode {
   return { ...ofRoot(mode), kind: 'file', content };
 }
 

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { StoreError } from '../error.ts';
-import type { Limits } from '../limits.ts';
-import { inflateGzip } from './gzip.ts';
+import { type Limits, overLimit } from '../limits.ts';
+import { gzipMagic, inflateGzip } from './gzip.ts';
 import { inflateZstd } from './zstd.ts';
 
 /**
@@ -26,13 +26,15 @@ export async function* inflate(
   const input = counted();
   try {
     const { head, whole } = await peek(input, 6);
-    for await (const chunk of inflaterOf(head)(whole)) {
+    for await (const chunk of inflaterOf(head)(whole, limits)) {
       given += chunk.length;
       if (given > limits.layerSize) {
-        throw overLimit(`${given} bytes`, `${limits.layerSize}`);
+        throw overLimit(action, `${given} bytes`, limits, 'layerSize');
       }
-      if (given > limits.ratioFloor && given > taken * limits.ratio) {
-        throw overLimit(`${given} bytes out of ${taken}`, `${limits.ratio} for each`);
+      const ratio = given / taken;
+      if (given > limits.ratioFloor && ratio > limits.ratio) {
+        const found = `${Math.ceil(ratio)} bytes for each of ${taken}`;
+        throw overLimit(action, found, limits, 'ratio', ratio);
       }
       yield chunk;
     }
@@ -41,7 +43,8 @@ export async function* inflate(
   }
 }
 
-const gzipMagic = Buffer.from([0x1f, 0x8b]);
+const action = 'inflating the layer';
+
 const zstdMagic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 /** The first byte of a skippable frame is any of 0x50 to 0x5f. */
 const skippableMagic = Buffer.from([0x2a, 0x4d, 0x18]);
@@ -54,7 +57,7 @@ const foreignMagics = new Map([
 
 function inflaterOf(
   head: Buffer,
-): (source: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array> {
+): (source: AsyncIterable<Uint8Array>, limits: Limits) => AsyncIterable<Uint8Array> {
   switch (compressionOf(head)) {
     case 'gzip':
       return inflateGzip;
@@ -65,7 +68,7 @@ function inflaterOf(
     if (begins(head, magic)) {
       throw new StoreError(
         'LAYER_CORRUPT',
-        `inflating the layer: found ${name} data, wanted gzip, zstd or a plain tar`,
+        `${action}: found ${name} data, wanted gzip, zstd or a plain tar`,
         { hint: 'rebuild the image with gzip or zstd layers' },
       );
     }
@@ -106,12 +109,4 @@ async function peek(
     yield* source;
   };
   return { head: Buffer.concat(first).subarray(0, length), whole: whole() };
-}
-
-function overLimit(found: string, limit: string): StoreError {
-  return new StoreError(
-    'LAYER_LIMIT',
-    `inflating the layer: found ${found}, wanted at most ${limit}`,
-    { hint: 'raise the limit with the `limits` option of openStore, if you trust the image' },
-  );
 }

@@ -1,17 +1,15 @@
 import { corruptStream } from './error.ts';
 
-/** Frames that want a longer look back would need this power of two in memory (zstd --long=27). */
-const windowLog = 27;
-
 const outputSize = 2 ** 18;
 
 /**
  * Inflates zstd with the optional package zstd-napi: any number of frames, skippable ones too, in
- * bounded memory. Each chunk given out is overwritten by the next.
+ * bounded memory: two to the power `windowLog` and little more. Each chunk given out is overwritten by the next.
  * @throws StoreError `LAYER_CORRUPT`.
  */
 export async function* inflateWithBinding(
   source: AsyncIterable<Uint8Array>,
+  windowLog: number,
 ): AsyncGenerator<Uint8Array, void> {
   const { DCtx, DParameter } = await loadBinding();
   const context = new DCtx();

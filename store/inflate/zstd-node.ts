@@ -1,7 +1,7 @@
 import { pipeline, Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { corruptStream } from './error.ts';
-import { isZlibError, streamOptions } from './gzip.ts';
+import { isZlibError, streamOptions } from './zlib-stream.ts';
 
 /**
  * Node's own zstd is fit for layers from 26 on: before, it loses every frame after the first and
@@ -9,11 +9,15 @@ import { isZlibError, streamOptions } from './gzip.ts';
  */
 export const nodeInflatesZstd = Number.parseInt(process.versions.node, 10) >= 26;
 
+/** `ZSTD_d_windowLogMax` (zstd.h). */
+const windowLogMax = 100;
+
 /** @throws StoreError `LAYER_CORRUPT`. */
 export async function* inflateWithNode(
   source: AsyncIterable<Uint8Array>,
+  windowLog: number,
 ): AsyncGenerator<Uint8Array, void> {
-  const inflater = createInflater();
+  const inflater = createInflater(windowLog);
   pipeline(source, inflater, () => {});
   try {
     yield* inflater;
@@ -22,10 +26,11 @@ export async function* inflateWithNode(
   }
 }
 
-function createInflater(): Transform {
+function createInflater(windowLog: number): Transform {
   // The types are those of the oldest Node supported, which has no such function.
   const create: unknown = Reflect.get(zlib, 'createZstdDecompress');
-  const inflater: unknown = typeof create === 'function' ? create(streamOptions) : undefined;
+  const options = { ...streamOptions, params: { [windowLogMax]: windowLog } };
+  const inflater: unknown = typeof create === 'function' ? create(options) : undefined;
   if (!(inflater instanceof Transform)) {
     throw new TypeError('node:zlib has no zstd here');
   }

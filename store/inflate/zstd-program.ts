@@ -6,8 +6,10 @@ import { corruptStream } from './error.ts';
 /** Inflates with the program `zstd`. @throws StoreError `LAYER_CORRUPT`. */
 export async function* inflateWithProgram(
   source: AsyncIterable<Uint8Array>,
+  windowLog: number,
 ): AsyncGenerator<Uint8Array, void> {
-  const child = spawn('zstd', ['--decompress', '--stdout', '--quiet', '--memory=128MB'], {
+  const memory = `--memory=${2 ** windowLog}`;
+  const child = spawn('zstd', ['--decompress', '--stdout', '--quiet', memory], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const closed = once(child, 'close');

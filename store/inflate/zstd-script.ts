@@ -6,7 +6,8 @@ const inputSize = 2048;
 
 /**
  * Inflates with the package fzstd, in plain JavaScript: correct, several times slower than the
- * others. It checks no sums: the digest of the layer has the last word.
+ * others. It checks no sums: the digest of the layer has the last word. It knows no limit of the
+ * window, and takes memory for it when a frame begins: whoever calls it has looked before.
  * @throws StoreError `LAYER_CORRUPT`.
  */
 export async function* inflateWithScript(

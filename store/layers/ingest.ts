@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
-import { type DiffID, parseDiffID } from '../digest.ts';
-import type { Entry, LayerIndex } from '../entry.ts';
+import { parseDiffID } from '../digest.ts';
 import type { Draft } from '../files/draft.ts';
 import type { Limits } from '../limits.ts';
 import { createTarReader } from '../tar/reader.ts';
+import { createIndexWriter, type IndexText } from './index-text.ts';
 
 /**
  * Copies an uncompressed tar to `draft` while it is hashed and read: one loop, because a chain of
- * streams costs a fifth more. Memory does not grow with the tar, only with the number of entries.
+ * streams costs a fifth more. Memory does not grow with the tar, only with the text of its index.
  * @throws StoreError `LAYER_CORRUPT`, `LAYER_LIMIT`, `STORE_FULL`; the reason of `signal`.
  */
 export async function takeTar(
@@ -15,12 +15,10 @@ export async function takeTar(
   draft: Draft,
   limits: Limits,
   signal: AbortSignal | undefined,
-): Promise<LayerIndex> {
+): Promise<IndexText> {
   const hash = createHash('sha256');
-  const entries: Entry[] = [];
-  const reader = createTarReader((entry) => {
-    entries.push(entry);
-  }, limits);
+  const index = createIndexWriter();
+  const reader = createTarReader(index.add, limits);
   let size = 0;
   for await (const chunk of tar) {
     signal?.throwIfAborted();
@@ -30,6 +28,5 @@ export async function takeTar(
     size += chunk.length;
   }
   reader.end();
-  const diffID: DiffID = parseDiffID(`sha256:${hash.digest('hex')}`);
-  return { diffID, size, entries };
+  return index.end(parseDiffID(`sha256:${hash.digest('hex')}`), size);
 }

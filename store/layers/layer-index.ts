@@ -1,8 +1,9 @@
 import { Buffer } from 'node:buffer';
-import { type DiffID, digestOf } from '../digest.ts';
+import { createHash } from 'node:crypto';
+import type { DiffID } from '../digest.ts';
 import type { Entry, LayerIndex } from '../entry.ts';
 import { StoreError } from '../error.ts';
-import type { Files } from '../files/files.ts';
+import type { Files, OpenFile } from '../files/files.ts';
 import { reading } from '../files/reading.ts';
 import type { Layout } from '../layout.ts';
 
@@ -11,7 +12,7 @@ import type { Layout } from '../layout.ts';
  * Both are described by schemas/layer-index.schema.json. The digest of what follows the head stands
  * in it, so that a flipped bit is noticed and the entries need no other check when they are read.
  */
-interface Head {
+export interface IndexHead {
   readonly version: 2;
   readonly diffID: string;
   readonly size: number;
@@ -23,24 +24,8 @@ interface Head {
 /** In bytes: more than two digests and two numbers take. */
 const longestHead = 512;
 
-/** V8 makes no longer strings (2^29 - 24 characters). */
-const longestText = 2 ** 29 - 24;
-
-/** @throws StoreError `LAYER_LIMIT` when the index cannot be read back as one text. */
-export function formatLayerIndex({ diffID, size, entries }: LayerIndex): string {
-  const lines = entries.map((entry) => JSON.stringify(entry));
-  const length = lines.reduce((sum, line) => sum + line.length + 2, 300);
-  if (length > longestText) {
-    throw new StoreError(
-      'LAYER_LIMIT',
-      `indexing the layer ${diffID}: found ${length} characters of entries, wanted at most ${longestText}`,
-    );
-  }
-  const body = `[\n${lines.join(',\n')}\n]\n`;
-  const digest = digestOf(Buffer.from(body));
-  const head: Head = { version: 2, diffID, size, count: entries.length, digest };
-  return `${JSON.stringify(head)}\n${body}`;
-}
+/** Read and parsed at a time: a large index is nowhere whole but in its entries. */
+const sliceSize = 2 ** 20;
 
 /** What the head says, without reading the entries. */
 export interface LayerSummary {
@@ -59,14 +44,7 @@ export function readLayerSummary(
   layout: Layout,
   diffID: DiffID,
 ): LayerSummary | undefined {
-  const file = files.open(layout.layer(diffID).index);
-  if (file === undefined) return undefined;
-  try {
-    const bytes = Buffer.allocUnsafe(longestHead);
-    return requireHead(bytes.subarray(0, file.read(bytes, 0)), diffID, file.path);
-  } finally {
-    file.close();
-  }
+  return withIndex(files, layout, diffID, (file) => readHead(file, diffID).head);
 }
 
 /**
@@ -78,31 +56,91 @@ export function readLayerIndex(
   layout: Layout,
   diffID: DiffID,
 ): LayerIndex | undefined {
+  return withIndex(files, layout, diffID, (file) => {
+    const { head, length } = readHead(file, diffID);
+    const hash = createHash('sha256');
+    const entries: Entry[] = [];
+    for (const { bytes, place } of slicesOf(file, length)) {
+      hash.update(bytes);
+      for (const entry of parseSlice(bytes.toString('utf8'), place)) entries.push(entry);
+    }
+    const found = `sha256:${hash.digest('hex')}`;
+    if (found !== head.digest) {
+      throw indexCorrupt(file.path, diffID, `entries with the digest ${found}`, head.digest);
+    }
+    if (entries.length !== head.count) {
+      throw indexCorrupt(file.path, diffID, `${entries.length} entries`, `${head.count}`);
+    }
+    return { diffID, size: head.size, entries };
+  });
+}
+
+function withIndex<T>(
+  files: Files,
+  layout: Layout,
+  diffID: DiffID,
+  use: (file: OpenFile) => T,
+): T | undefined {
   const { index: path } = layout.layer(diffID);
-  const read = reading(diffID, path, () => files.readWhole(path));
-  if (read === undefined) return undefined;
-  const bytes = Buffer.from(read.buffer, read.byteOffset, read.length);
-  const { size, count, digest } = requireHead(bytes, diffID, path);
-  const body = bytes.subarray(bytes.indexOf(newline) + 1);
-  const found = digestOf(body);
-  if (found !== digest) {
-    throw indexCorrupt(path, diffID, `entries with the digest ${found}`, digest);
+  const file = reading(diffID, path, () => files.open(path));
+  if (file === undefined) return undefined;
+  try {
+    return reading(diffID, path, () => use(file));
+  } finally {
+    file.close();
   }
-  const entries: readonly Entry[] = JSON.parse(body.toString('utf8'));
-  if (entries.length !== count) {
-    throw indexCorrupt(path, diffID, `${entries.length} entries`, `${count}`);
-  }
-  return { diffID, size, entries };
 }
 
 const newline = 0x0a;
 
-/** The head with which `bytes` begin. */
-function requireHead(bytes: Buffer, diffID: DiffID, path: string): Head {
-  const head = parseHead(bytes.subarray(0, bytes.indexOf(newline)).toString('utf8'));
-  if (head === undefined) throw indexCorrupt(path, diffID, 'no head', 'the index of a layer');
-  if (head.diffID === diffID) return head;
-  throw indexCorrupt(path, diffID, `the index of ${head.diffID}`, `that of ${diffID}`);
+/** The head with which a file begins, and how many bytes it takes. */
+function readHead(file: OpenFile, diffID: DiffID): { head: IndexHead; length: number } {
+  const room = Buffer.allocUnsafe(longestHead);
+  const bytes = room.subarray(0, file.read(room, 0));
+  const length = bytes.indexOf(newline) + 1;
+  const head = parseHead(bytes.toString('utf8', 0, length));
+  if (head === undefined) throw indexCorrupt(file.path, diffID, 'no head', 'the index of a layer');
+  if (head.diffID === diffID) return { head, length };
+  throw indexCorrupt(file.path, diffID, `the index of ${head.diffID}`, `that of ${diffID}`);
+}
+
+/** Whole lines of the entries. The bytes are there until the next slice is asked for. */
+interface Slice {
+  readonly bytes: Buffer;
+  readonly place: { readonly isFirst: boolean; readonly isLast: boolean };
+}
+
+function* slicesOf(file: OpenFile, start: number): Generator<Slice, void> {
+  const size = file.size();
+  let room = Buffer.allocUnsafe(Math.min(sliceSize, size - start));
+  let held = 0;
+  let isFirst = true;
+  for (let at = start; at < size; ) {
+    const count = file.read(room.subarray(held, held + size - at), at);
+    at += count;
+    held += count;
+    const isLast = at === size || count === 0;
+    const end = isLast ? held : room.lastIndexOf(newline, held - 1) + 1;
+    if (end > 0) {
+      yield { bytes: room.subarray(0, end), place: { isFirst, isLast } };
+      isFirst = false;
+    }
+    if (isLast) return;
+    room.copyWithin(0, end, held);
+    held -= end;
+    // A line of many attributes or extents may be longer than a slice.
+    if (held === room.length) room = Buffer.concat([room], 2 * room.length);
+  }
+}
+
+/** No entries where the bytes are none: that their digest is another one is more to the point. */
+function parseSlice(text: string, { isFirst, isLast }: Slice['place']): readonly Entry[] {
+  const inner = text.endsWith(',\n') ? text.slice(0, -2) : text;
+  try {
+    return JSON.parse(`${isFirst ? '' : '['}${inner}${isLast ? '' : ']'}`);
+  } catch {
+    return [];
+  }
 }
 
 function indexCorrupt(path: string, digest: DiffID, found: string, wanted: string): StoreError {
@@ -112,7 +150,7 @@ function indexCorrupt(path: string, digest: DiffID, found: string, wanted: strin
   });
 }
 
-function parseHead(line: string): Head | undefined {
+function parseHead(line: string): IndexHead | undefined {
   let value: unknown;
   try {
     value = JSON.parse(line);
@@ -126,5 +164,5 @@ function parseHead(line: string): Head | undefined {
     typeof digest === 'string' &&
     Number.isSafeInteger(size) &&
     Number.isSafeInteger(count);
-  return isHead ? (value as Head) : undefined;
+  return isHead ? (value as IndexHead) : undefined;
 }

@@ -1,9 +1,7 @@
-import { Buffer } from 'node:buffer';
 import { dirname } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { createFlights } from '../blobs/flights.ts';
 import type { DiffID, Digest } from '../digest.ts';
-import type { LayerIndex } from '../entry.ts';
 import { StoreError, type StoreErrorCode } from '../error.ts';
 import { type Draft, withDraft } from '../files/draft.ts';
 import { reading, sizeOrClosed } from '../files/reading.ts';
@@ -11,8 +9,9 @@ import { inflate } from '../inflate/inflate.ts';
 import { once } from '../leases/once.ts';
 import type { StoreParts } from '../parts.ts';
 import type { Blobs, Layers } from '../store.ts';
+import type { IndexText } from './index-text.ts';
 import { takeTar } from './ingest.ts';
-import { formatLayerIndex, readLayerIndex } from './layer-index.ts';
+import { readLayerIndex } from './layer-index.ts';
 import { shareAsBlob } from './share.ts';
 
 const chunkSize = 2 ** 20;
@@ -41,18 +40,17 @@ export function createLayers(parts: StoreParts, blobs: Blobs): Omit<Layers, 'hea
    * The tar first, then whatever else is to be durable, then the index, which is the commit. Its
    * bytes are written before all that: a disk without room for them keeps no tar either.
    */
-  const commit = async (draft: Draft, index: LayerIndex, before: () => Promise<void>) => {
+  const commit = async (draft: Draft, index: IndexText, before: () => Promise<void>) => {
     const { tar, index: path } = layout.layer(index.diffID);
-    const text = Buffer.from(formatLayerIndex(index));
     await withDraft(files, layout.ingest, async (indexDraft) => {
-      indexDraft.write(text);
+      for (const piece of index.pieces) indexDraft.write(piece);
       await draft.commit(tar);
       await settleAbove();
       await before();
       await indexDraft.commit(path);
     });
-    const { diffID, size, entries } = index;
-    onEvent({ event: 'layer-written', diffID, size, entries: entries.length });
+    const { diffID, size, count } = index;
+    onEvent({ event: 'layer-written', diffID, size, entries: count });
   };
 
   /** The blob, not verified: what comes out of it will be, and spares hashing this as well. */
@@ -86,7 +84,7 @@ export function createLayers(parts: StoreParts, blobs: Blobs): Omit<Layers, 'hea
 
   const unpack = (blob: Digest, diffID: DiffID, signal: AbortSignal) =>
     withDraft(files, layout.ingest, async (draft) => {
-      let index: LayerIndex;
+      let index: IndexText;
       try {
         index = await takePacked(blob, diffID, draft, signal);
       } catch (error) {

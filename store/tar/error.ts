@@ -1,4 +1,5 @@
 import { StoreError } from '../error.ts';
+import { type Limits, overLimit } from '../limits.ts';
 
 /** `LAYER_CORRUPT`, with the position in the uncompressed tar where the offending member begins. */
 export function corruptTar(position: number, found: string, wanted: string): StoreError {
@@ -10,10 +11,12 @@ export function corruptTar(position: number, found: string, wanted: string): Sto
 }
 
 /** `LAYER_LIMIT`: the tar may be well formed, but reading on would cost too much. */
-export function tarOverLimit(position: number, found: string, limit: string): StoreError {
-  return new StoreError(
-    'LAYER_LIMIT',
-    `reading the tar at byte ${position}: found ${found}, wanted at most ${limit}`,
-    { hint: 'raise the limit with the `limits` option of openStore, if you trust the image' },
-  );
+export function tarOverLimit(
+  position: number,
+  found: string,
+  limits: Limits,
+  name: keyof Limits,
+  needed?: number,
+): StoreError {
+  return overLimit(`reading the tar at byte ${position}`, found, limits, name, needed);
 }

@@ -20,18 +20,26 @@ const fields = {
   major: [329, 8],
   minor: [337, 8],
   prefix: [345, 155],
+  starPrefix: [345, 131],
+  atime: [345, 12],
+  ctime: [357, 12],
   sparseMap: [386, 96],
   sparseContinues: [482, 1],
   realSize: [483, 12],
+  starTrailer: [508, 4],
 } as const;
 
 type Field = keyof typeof fields;
+
+/** What stands behind the link name: nothing that is certain, in the first of them. */
+export type Format = 'v7' | 'ustar' | 'star' | 'gnu';
 
 /** A header as it stands in its block: names are bytes, nothing is merged yet. */
 export interface Header {
   /** Position of the block in the tar. */
   readonly position: number;
   readonly type: string;
+  readonly format: Format;
   readonly name: Buffer;
   readonly linkname: Buffer;
   readonly mode: number;
@@ -54,10 +62,12 @@ export function parseHeader(block: Buffer, position: number): Header {
   if (size < 0) {
     throw corruptTar(position, `a size of ${size}`, 'none below 0');
   }
+  const format = formatOf(block);
   return {
     position,
     type: fieldOf(block, 'type').toString('latin1'),
-    name: nameOf(block),
+    format,
+    name: nameOf(block, format),
     linkname: untilNul(fieldOf(block, 'linkname')),
     mode: number('mode') & 0o7777,
     uid: number('uid'),
@@ -69,7 +79,9 @@ export function parseHeader(block: Buffer, position: number): Header {
 }
 
 /** Device numbers, which only device entries carry for certain. */
-export function deviceOf({ block, position }: Header): { major: number; minor: number } {
+export function deviceOf(header: Header): { major: number; minor: number } {
+  const { block, position, format } = header;
+  if (format === 'v7') return { major: 0, minor: 0 };
   const device = {
     major: numberField(block, 'major', position),
     minor: numberField(block, 'minor', position),
@@ -124,24 +136,63 @@ export function formatHeader(header: HeaderFields): Buffer {
   return block;
 }
 
-/** The name, with the prefix that only POSIX headers have: GNU keeps times and maps there. */
-function nameOf(block: Buffer): Buffer {
+/** Told by its magic as Go's archive/tar tells it. */
+function formatOf(block: Buffer): Format {
+  const magic = fieldOf(block, 'magic').toString('latin1');
+  if (magic === 'ustar  \0') return 'gnu';
+  if (!magic.startsWith('ustar\0')) return 'v7';
+  return fieldOf(block, 'starTrailer').toString('latin1') === 'tar\0' ? 'star' : 'ustar';
+}
+
+function nameOf(block: Buffer, format: Format): Buffer {
   const name = untilNul(fieldOf(block, 'name'));
-  const posix = fieldOf(block, 'magic').toString('latin1', 0, 6) === 'ustar\0';
-  const prefix = posix ? untilNul(fieldOf(block, 'prefix')) : Buffer.alloc(0);
-  return prefix.length === 0 ? Buffer.from(name) : Buffer.concat([prefix, Buffer.from('/'), name]);
+  const prefix = prefixOf(block, format);
+  return prefix.length === 0 ? Buffer.from(name) : Buffer.concat([prefix, slash, name]);
+}
+
+const slash = Buffer.from('/');
+
+function prefixOf(block: Buffer, format: Format): Buffer {
+  switch (format) {
+    case 'v7':
+      return none;
+    case 'ustar':
+      return untilNul(fieldOf(block, 'prefix'));
+    case 'star':
+      return untilNul(fieldOf(block, 'starPrefix'));
+    case 'gnu':
+      return misplacedPrefixOf(block);
+  }
+}
+
+const none = Buffer.alloc(0);
+
+/**
+ * GNU headers have times in the place of the prefix. Go wrote a prefix there until 1.8, and docker
+ * with it; Go's archive/tar tells it by being no times, and ASCII.
+ */
+function misplacedPrefixOf(block: Buffer): Buffer {
+  if (block[fields.atime[0]] === 0 && block[fields.ctime[0]] === 0) return none;
+  const isTime = (name: Field) => parseNumber(fieldOf(block, name)) !== undefined;
+  if (isTime('atime') && isTime('ctime')) return none;
+  const prefix = untilNul(fieldOf(block, 'prefix'));
+  return prefix.some((byte) => byte >= 0x80) ? none : prefix;
+}
+
+/** Whether a block has the checksum of a header. */
+export function isHeader(block: Buffer): boolean {
+  const stored = parseNumber(fieldOf(block, 'checksum'));
+  const { unsigned, signed } = checksumsOf(block);
+  return stored === unsigned || stored === signed;
 }
 
 function verifyChecksum(block: Buffer, position: number): void {
-  const stored = parseNumber(fieldOf(block, 'checksum'));
-  const { unsigned, signed } = checksumsOf(block);
-  if (stored !== unsigned && stored !== signed) {
-    throw corruptTar(
-      position,
-      `a header whose checksum is ${stored ?? 'no number'}`,
-      `${unsigned}`,
-    );
-  }
+  if (isHeader(block)) return;
+  throw corruptTar(
+    position,
+    `a header whose checksum is ${parseNumber(fieldOf(block, 'checksum')) ?? 'no number'}`,
+    `${checksumsOf(block).unsigned}`,
+  );
 }
 
 /** Sums of the block with its checksum field as blanks; some old writers added signed bytes. */

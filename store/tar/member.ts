@@ -22,7 +22,10 @@ export interface Member {
   /** Position of its header in the tar. */
   readonly position: number;
   readonly path: EntryPath;
-  /** Bytes stored after the header, which for sparse files is less than the file. */
+  /**
+   * Bytes stored after the header, which for sparse files is less than the file. Of a hard link only
+   * what its header claims.
+   */
   readonly stored: number;
   readonly sparse: SparseForm | undefined;
   /** Bytes of names, link target and attributes. */
@@ -39,7 +42,8 @@ export interface FileStart extends Metadata {
 /**
  * Merges a header with what preceded it, with the precedence of Go's archive/tar, which is what
  * containerd and podman read layers with: GNU long names over PAX records over header fields, and
- * the name of a sparse file over all; an empty PAX value counts as none.
+ * the name of a sparse file over all; an empty PAX value counts as none. Names are bytes whatever
+ * `hdrcharset` says.
  * @throws StoreError `LAYER_CORRUPT`, `LAYER_LIMIT`.
  */
 export function mergeMember(header: Header, extension: Extension, limits: Limits): Member {
@@ -47,12 +51,13 @@ export function mergeMember(header: Header, extension: Extension, limits: Limits
   const pax: PaxRecords = extension.pax ?? noRecords;
   const bytes = (key: string) => nonEmpty(pax.get(key));
   const sparse = sparseOf(header, pax);
-  const sparseName = sparse === undefined ? undefined : bytes('GNU.sparse.name');
+  const isPaxSparse = sparse !== undefined && sparse.kind !== 'gnu';
+  const sparseName = isPaxSparse ? bytes('GNU.sparse.name') : undefined;
   const name = sparseName ?? nonEmpty(extension.name) ?? bytes('path') ?? header.name;
   const link = nonEmpty(extension.link) ?? bytes('linkpath') ?? header.linkname;
   const xattrs = xattrsOf(pax);
   const metadata: Metadata = {
-    path: parsePath(name, position, limits.nameLength),
+    path: parsePath(name, position, limits),
     mode: header.mode,
     uid: ownerOf(bytes('uid'), header.uid, 'uid', position),
     gid: ownerOf(bytes('gid'), header.gid, 'gid', position),
@@ -70,7 +75,7 @@ export function mergeMember(header: Header, extension: Extension, limits: Limits
   return {
     position,
     path: metadata.path,
-    stored: entry.kind === 'file' ? size : 0,
+    stored: entry.kind === 'file' || entry.kind === 'hardlink' ? size : 0,
     sparse,
     cost: name.length + link.length + costOf(pax),
     entry,
@@ -78,8 +83,8 @@ export function mergeMember(header: Header, extension: Extension, limits: Limits
 }
 
 /**
- * What the type flag makes of a member. Types other than files have no body, whatever the size in
- * their header says: some old writers put the size of a hard link's target there.
+ * What the type flag makes of a member. Of the types only files have a body, and hard links may have
+ * one, whatever size the header says.
  */
 function entryOf(
   header: Header,
@@ -99,11 +104,11 @@ function entryOf(
     case 'S':
       return { ...metadata, kind: 'file' };
     case '1': {
-      const target = parsePath(link, position, limits.nameLength);
+      const target = parsePath(link, position, limits);
       return { ...metadata, kind: 'hardlink', target };
     }
     case '2': {
-      const target = parseTarget(link, position, limits.nameLength);
+      const target = parseTarget(link, position, limits);
       return { ...metadata, kind: 'symlink', target };
     }
     case '3':
@@ -116,8 +121,22 @@ function entryOf(
       return { ...metadata, kind: 'special', type: 'fifo', major: 0, minor: 0 };
     default:
       // Whether an unknown type has a body cannot be known; containerd refuses it too.
-      throw corruptTar(position, `a member of type ${JSON.stringify(type)}`, 'a known type');
+      throw corruptTar(position, `a member of type ${showType(type)}`, 'one that layers may have');
   }
+}
+
+/** Types that tar programs write, and no builder of images. */
+const foreignTypes: Readonly<Record<string, string>> = {
+  D: 'a folder of an incremental dump',
+  M: 'the rest of a file of another volume',
+  N: 'long names of old GNU tar',
+  V: 'a volume label that is more than a name',
+  X: 'an extended header of Solaris',
+};
+
+function showType(type: string): string {
+  const meaning = foreignTypes[type];
+  return meaning === undefined ? JSON.stringify(type) : `${type} (${meaning})`;
 }
 
 function sparseOf(header: Header, pax: PaxRecords): SparseForm | undefined {
@@ -177,6 +196,7 @@ function costOf(pax: PaxRecords): number {
   return cost;
 }
 
+/** Bsdtar writes each once more as `LIBARCHIVE.xattr.`, in base64: what runs layers reads only these. */
 const xattrPrefix = 'SCHILY.xattr.';
 
 const noRecords: PaxRecords = new Map();

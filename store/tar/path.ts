@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import type { EntryPath, OpaqueEntry, WhiteoutEntry } from '../entry.ts';
+import type { Limits } from '../limits.ts';
 import { decodeName } from '../names/name.ts';
 import { corruptTar, tarOverLimit } from './error.ts';
 
@@ -9,8 +10,8 @@ import { corruptTar, tarOverLimit } from './error.ts';
  * mean depends on symlinks of other layers.
  * @throws StoreError `LAYER_CORRUPT`, `LAYER_LIMIT`.
  */
-export function parsePath(bytes: Buffer, position: number, maxLength: number): EntryPath {
-  const components = parseTarget(bytes, position, maxLength)
+export function parsePath(bytes: Buffer, position: number, limits: Limits): EntryPath {
+  const components = parseTarget(bytes, position, limits)
     .split('/')
     .filter((component) => component !== '' && component !== '.');
   if (components.includes('..')) {
@@ -20,12 +21,13 @@ export function parsePath(bytes: Buffer, position: number, maxLength: number): E
 }
 
 /** The target of a symlink, as it stands: data, which only has to be possible. */
-export function parseTarget(bytes: Buffer, position: number, maxLength: number): string {
+export function parseTarget(bytes: Buffer, position: number, limits: Limits): string {
   if (bytes.length === 0) {
     throw corruptTar(position, 'an empty name or link target', 'at least one byte');
   }
-  if (bytes.length > maxLength) {
-    throw tarOverLimit(position, `a name of ${bytes.length} bytes`, `${maxLength}`);
+  const { length } = bytes;
+  if (length > limits.nameLength) {
+    throw tarOverLimit(position, `a name of ${length} bytes`, limits, 'nameLength', length);
   }
   if (bytes.includes(0)) {
     throw corruptTar(position, `the name ${showName(bytes)}`, 'no NUL in it');

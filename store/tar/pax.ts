@@ -9,7 +9,8 @@ export type PaxRecords = ReadonlyMap<string, Buffer>;
 /** A key under which GNU tar keeps a sparse map, as decimals parted by commas. */
 export const sparseMapKey = 'GNU.sparse.map';
 
-const repeatedSparseKeys = new Set(['GNU.sparse.offset', 'GNU.sparse.numbytes']);
+/** The keys of format 0.0, which take turns. */
+const repeatedSparseKeys = ['GNU.sparse.offset', 'GNU.sparse.numbytes'];
 
 /** Values that name things on a file system: a NUL would cut them short in C and not in Go. */
 const textKeys = new Set(['path', 'linkpath', 'uname', 'gname', 'GNU.sparse.name']);
@@ -36,7 +37,14 @@ export function parsePax(body: Buffer, position: number): PaxRecords {
     if (key.includes('\0') || (textKeys.has(key) && value.includes(0))) {
       throw corruptTar(position, `a NUL in the extended header record ${show(key)}`, 'none');
     }
-    if (repeatedSparseKeys.has(key)) {
+    if (repeatedSparseKeys.includes(key)) {
+      if (key !== repeatedSparseKeys[sparse.length % 2] || value.includes(0x2c)) {
+        throw corruptTar(
+          position,
+          `${key} out of turn, or several in one`,
+          'offset, then numbytes',
+        );
+      }
       sparse.push(value.toString('latin1'));
     } else {
       records.set(key, value);

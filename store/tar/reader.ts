@@ -1,13 +1,15 @@
 import { Buffer } from 'node:buffer';
-import type { Entry, EntryPath, Extent } from '../entry.ts';
+import type { Entry, EntryPath } from '../entry.ts';
 import type { Limits } from '../limits.ts';
 import { createPlainDigest, createSparseDigest } from './content.ts';
+import { createCosts, runCost } from './costs.ts';
 import { corruptTar, tarOverLimit } from './error.ts';
-import { blockSize, type Header, parseHeader } from './header.ts';
+import { blockSize, type Header, isHeader, parseHeader } from './header.ts';
 import { type Extension, type Member, mergeMember } from './member.ts';
 import { markerOf } from './path.ts';
 import { parsePax } from './pax.ts';
 import { createBodyMap, extentsOf, parseGnuMapBlock, type Run } from './sparse.ts';
+import { createSteps, gather, isZero, padded, pass, type Step, skip } from './steps.ts';
 
 export interface TarReader {
   /** Takes the next bytes. They are not kept: the buffer may be used again. */
@@ -23,20 +25,6 @@ export interface FileTaker {
   end(): void;
 }
 
-/** What the reader waits for. */
-type Step =
-  /** `length` bytes at once. */
-  | { readonly kind: 'gather'; readonly length: number; readonly take: (bytes: Buffer) => Step }
-  /** `length` bytes as they come. */
-  | {
-      readonly kind: 'pass';
-      readonly length: number;
-      readonly take: (bytes: Buffer) => void;
-      readonly done: () => Step;
-    }
-  /** Whatever follows the end of the tar: part of the layer's digest, never of its entries. */
-  | { readonly kind: 'drain' };
-
 /**
  * Reads a tar pushed to it in pieces of any size and tells `handler` of each entry once its bytes
  * have gone by. Reads v7, ustar, PAX and GNU archives and all their sparse files with the meaning
@@ -51,25 +39,18 @@ export function createTarReader(
   limits: Limits,
   take?: (path: EntryPath, size: number) => FileTaker,
 ): TarReader {
-  /** Bytes taken so far. */
-  let position = 0;
-  let entries = 0;
-  let metadata = 0;
-  let holes = 0;
+  const costs = createCosts(limits);
   let extension: Extension = {};
 
-  const header: Step = { kind: 'gather', length: blockSize, take: onHeader };
-  const secondZero: Step = { kind: 'gather', length: blockSize, take: onSecondZero };
-  let step: Step = header;
-  /** Of a `gather`, the bytes that came in earlier chunks; of a `pass`, only their number. */
-  let held = Buffer.alloc(blockSize);
-  let taken = 0;
+  const header: Step = { kind: 'gather', length: blockSize, take: onHeader, mayEnd: true };
+  const secondZero: Step = { kind: 'gather', length: blockSize, take: onSecondZero, mayEnd: true };
+  const { push, position, mayEnd } = createSteps(header);
 
   function onHeader(block: Buffer): Step {
     if (isZero(block)) {
       return secondZero;
     }
-    const parsed = parseHeader(block, position - blockSize);
+    const parsed = parseHeader(block, position() - blockSize);
     switch (parsed.type) {
       case 'x':
         return extended(parsed, (body) => ({ ...extension, pax: parsePax(body, parsed.position) }));
@@ -82,18 +63,16 @@ export function createTarReader(
         return extended(parsed, (body) => ({ ...extension, name: untilNul(body) }));
       case 'K':
         return extended(parsed, (body) => ({ ...extension, link: untilNul(body) }));
-      default: {
-        const member = mergeMember(parsed, extension, limits);
-        extension = {};
-        count(member);
-        return onMember(member);
-      }
+      default:
+        if (isVolumeLabel(parsed) && !isDangling()) return header;
+        return onMember(parsed);
     }
   }
 
   function onSecondZero(block: Buffer): Step {
     if (!isZero(block)) {
-      throw corruptTar(position - blockSize, 'a header after a single zero block', 'a second one');
+      const at = position() - blockSize;
+      throw corruptTar(at, 'a header after a single zero block', 'a second one');
     }
     refuseDangling();
     return { kind: 'drain' };
@@ -102,7 +81,8 @@ export function createTarReader(
   /** The body of an extended header, whole: it is small, or it is refused. */
   function extended({ size, position: at }: Header, read: (body: Buffer) => Extension): Step {
     if (size > limits.extendedHeader) {
-      throw tarOverLimit(at, `an extended header of ${size} bytes`, `${limits.extendedHeader}`);
+      const found = `an extended header of ${size} bytes`;
+      throw tarOverLimit(at, found, limits, 'extendedHeader', size);
     }
     return gather(padded(size), (body) => {
       extension = read(body.subarray(0, size));
@@ -110,45 +90,67 @@ export function createTarReader(
     });
   }
 
-  function onMember(member: Member): Step {
-    const { entry, sparse, stored, position: at } = member;
-    if (entry.kind !== 'file') {
-      emit(member, entry);
-      return header;
-    }
+  function onMember(parsed: Header): Step {
+    const member = mergeMember(parsed, extension, limits);
+    extension = {};
+    const { entry, stored, cost } = member;
+    costs.member(cost, member.position);
+    if (entry.kind === 'file') return fileStep(member);
+    emit(member, entry);
+    return stored === 0 ? header : claimedBody(stored);
+  }
+
+  /**
+   * A hard link that claims a body has one or not: POSIX lets pax write it (`linkdata`), old writers
+   * put the size of the target there. Go and GNU tar take it that there is none. So a next block that
+   * can be one of the tar's own is: whatever they read to its end is read here as they read it, and
+   * nothing can be hidden in a body from them or from us. Where they would fail, it is a body.
+   */
+  function claimedBody(size: number): Step {
+    const takeFirst = (block: Buffer) =>
+      isZero(block) || isHeader(block) ? onHeader(block) : skip(padded(size) - blockSize, header);
+    return { kind: 'gather', length: blockSize, take: takeFirst, mayEnd: true };
+  }
+
+  function fileStep(member: Member): Step {
+    const { sparse, stored } = member;
     switch (sparse?.kind) {
       case undefined:
         return plainFile(member);
       case 'pax':
         return sparseFile(member, sparse.realSize, sparse.runs, stored);
-      case 'body': {
-        const map = createBodyMap(at, limits.extendedHeader);
-        const before = position;
-        const next: Step = gather(blockSize, (block) => {
-          const runs = map(block);
-          return runs === undefined
-            ? next
-            : sparseFile(member, sparse.realSize, runs, stored - (position - before));
-        });
-        return next;
-      }
-      case 'gnu': {
-        const runs = [...sparse.runs];
-        const next: Step = gather(blockSize, (block) => {
-          const more = parseGnuMapBlock(block, at);
-          runs.push(...more.runs);
-          if (runs.length * 24 > limits.extendedHeader) {
-            throw tarOverLimit(
-              at,
-              `a sparse map of ${runs.length} runs`,
-              `${limits.extendedHeader} bytes`,
-            );
-          }
-          return more.continues ? next : sparseFile(member, sparse.realSize, runs, stored);
-        });
-        return sparse.continues ? next : sparseFile(member, sparse.realSize, runs, stored);
-      }
+      case 'body':
+        return mapInBody(member, sparse.realSize);
+      case 'gnu':
+        return sparse.continues
+          ? mapInBlocks(member, sparse.realSize, sparse.runs)
+          : sparseFile(member, sparse.realSize, sparse.runs, stored);
     }
+  }
+
+  function mapInBody(member: Member, realSize: number): Step {
+    const map = createBodyMap(member.position, limits);
+    const before = position();
+    const next: Step = gather(blockSize, (block) => {
+      const runs = map(block);
+      if (runs === undefined) return next;
+      return sparseFile(member, realSize, runs, member.stored - (position() - before));
+    });
+    return next;
+  }
+
+  function mapInBlocks(member: Member, realSize: number, first: readonly Run[]): Step {
+    const runs = [...first];
+    const next: Step = gather(blockSize, (block) => {
+      const more = parseGnuMapBlock(block, member.position);
+      runs.push(...more.runs);
+      if (runs.length * runCost > limits.extendedHeader) {
+        const found = `a sparse map of ${runs.length * runCost} bytes`;
+        throw tarOverLimit(member.position, found, limits, 'extendedHeader');
+      }
+      return more.continues ? next : sparseFile(member, realSize, runs, member.stored);
+    });
+    return next;
   }
 
   function plainFile(member: Member): Step {
@@ -156,7 +158,7 @@ export function createTarReader(
     const taker = take?.(member.path, size);
     if (taker !== undefined) return body(size, taker.bytes, taker.end);
     const content = createPlainDigest(size);
-    const offset = position;
+    const offset = position();
     return body(size, content.update, () => {
       emit(member, { ...entry, kind: 'file', size, offset, digest: content.digest() });
     });
@@ -164,13 +166,9 @@ export function createTarReader(
 
   function sparseFile(member: Member, size: number, runs: readonly Run[], stored: number): Step {
     const { entry, position: at } = member;
-    const offset = position;
-    const extents: readonly Extent[] = extentsOf(runs, size, offset, stored, at);
-    charge(24 * extents.length, at);
-    holes += size - stored;
-    if (holes > limits.holes) {
-      throw tarOverLimit(at, `sparse files with ${holes} bytes of zeros`, `${limits.holes}`);
-    }
+    const offset = position();
+    const extents = extentsOf(runs, size, offset, stored, at);
+    costs.sparse(extents.length, size - stored, at);
     const content = createSparseDigest(size, extents);
     return body(stored, content.update, () => {
       emit(member, { ...entry, kind: 'file', size, offset, digest: content.digest(), extents });
@@ -180,23 +178,8 @@ export function createTarReader(
   function body(size: number, take: (bytes: Buffer) => void, end: () => void): Step {
     return pass(size, take, () => {
       end();
-      return pass(padded(size) - size, ignore, () => header);
+      return skip(padded(size) - size, header);
     });
-  }
-
-  function count({ cost, position: at }: Member): void {
-    entries += 1;
-    if (entries > limits.entries) {
-      throw tarOverLimit(at, `entry number ${entries}`, `${limits.entries}`);
-    }
-    charge(cost, at);
-  }
-
-  function charge(bytes: number, at: number): void {
-    metadata += bytes;
-    if (metadata > limits.metadata) {
-      throw tarOverLimit(at, `${metadata} bytes of names and attributes`, `${limits.metadata}`);
-    }
   }
 
   function emit({ path, position: at }: Member, entry: Entry): void {
@@ -206,91 +189,33 @@ export function createTarReader(
     }
   }
 
+  function isDangling(): boolean {
+    return Object.keys(extension).length > 0;
+  }
+
   function refuseDangling(): void {
-    if (Object.keys(extension).length > 0) {
-      throw corruptTar(position, 'the end after an extended header', 'the member it speaks of');
+    if (isDangling()) {
+      const wanted = 'the member it speaks of';
+      throw corruptTar(position(), 'the end after an extended header', wanted);
     }
-  }
-
-  /** Gives bytes of `chunk` from `at` on to the current step; returns how many it took. */
-  function feed(chunk: Buffer, at: number): number {
-    if (step.kind === 'drain') {
-      return chunk.length - at;
-    }
-    const length = Math.min(step.length - taken, chunk.length - at);
-    const bytes = chunk.subarray(at, at + length);
-    position += length;
-    const complete = taken + length === step.length;
-    if (step.kind === 'pass') {
-      step.take(bytes);
-      taken += length;
-      if (complete) {
-        begin(step.done());
-      }
-    } else if (taken === 0 && complete) {
-      begin(step.take(bytes));
-    } else {
-      hold(bytes, step.length);
-      if (complete) {
-        begin(step.take(held.subarray(0, step.length)));
-      }
-    }
-    return length;
-  }
-
-  function hold(bytes: Buffer, length: number): void {
-    if (held.length < length) {
-      held = Buffer.alloc(length);
-    }
-    held.set(bytes, taken);
-    taken += bytes.length;
-  }
-
-  function begin(next: Step): void {
-    step = next;
-    taken = 0;
   }
 
   return {
-    push(chunk) {
-      const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-      for (let at = 0; at < buffer.length; ) {
-        at += feed(buffer, at);
-      }
-    },
+    push,
     end() {
-      const between = (step === header || step === secondZero) && taken === 0;
-      if (step.kind !== 'drain' && !between) {
-        throw corruptTar(
-          position,
-          'the end of the tar in the middle of a member',
-          'the rest of it',
-        );
+      if (!mayEnd()) {
+        const found = 'the end of the tar in the middle of a member';
+        throw corruptTar(position(), found, 'the rest of it');
       }
       refuseDangling();
     },
   };
 }
 
-function gather(length: number, take: (bytes: Buffer) => Step): Step {
-  return length === 0 ? take(Buffer.alloc(0)) : { kind: 'gather', length, take };
+/** The name of a volume, which GNU tar writes first (`--label`): nothing that is packed. */
+function isVolumeLabel({ type, size }: Header): boolean {
+  return type === 'V' && size === 0;
 }
-
-function pass(length: number, take: (bytes: Buffer) => void, done: () => Step): Step {
-  return length === 0 ? done() : { kind: 'pass', length, take, done };
-}
-
-function padded(size: number): number {
-  return Math.ceil(size / blockSize) * blockSize;
-}
-
-function isZero(block: Buffer): boolean {
-  return block.equals(zeroBlock);
-}
-
-const zeroBlock = Buffer.alloc(blockSize);
-
-function ignore(): void {}
 
 /** A copy: the body it is taken from may be overwritten. */
 function untilNul(body: Buffer): Buffer {

@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import type { Extent } from '../entry.ts';
+import type { Limits } from '../limits.ts';
 import { corruptTar, tarOverLimit } from './error.ts';
 import { blockSize, type Header, sparseFieldsOf } from './header.ts';
 import { parseDecimal, parseNumber } from './number.ts';
@@ -20,7 +21,11 @@ export type SparseForm =
   /** PAX 1.0: as decimal lines at the head of the body, padded to a block. */
   | { readonly kind: 'body'; readonly realSize: number };
 
+/** Star writes type `S` with another map, which Go's archive/tar refuses too. */
 export function gnuSparseForm(header: Header): SparseForm {
+  if (header.format !== 'gnu') {
+    throw corruptTar(header.position, `a sparse file in a ${header.format} header`, 'a GNU one');
+  }
   const { map, continues, realSize } = sparseFieldsOf(header);
   if (realSize < 0) {
     throw corruptTar(header.position, `a sparse file of ${realSize} bytes`, 'no size below 0');
@@ -51,37 +56,50 @@ function parseGnuMap(map: Buffer, position: number): Run[] {
   return runs;
 }
 
-/** @returns undefined when the extended header speaks of no sparse file. */
+/**
+ * As Go's archive/tar reads it, and what readers disagree about is refused.
+ * @returns undefined when the extended header speaks of no sparse file.
+ */
 export function paxSparseForm(records: PaxRecords, position: number): SparseForm | undefined {
-  const text = (key: string) => records.get(key)?.toString('latin1');
+  const text = (key: string) => records.get(key)?.toString('latin1') || undefined;
+  const [major, minor, map] = ['GNU.sparse.major', 'GNU.sparse.minor', sparseMapKey].map(text);
+  const version = major === undefined && minor === undefined ? '' : `${major ?? ''}.${minor ?? ''}`;
+  if (version === '' && map === undefined) {
+    const stray = sparseNames.find((key) => text(key) !== undefined);
+    if (stray === undefined) return undefined;
+    throw corruptTar(position, `${stray} without a sparse map`, 'both or none');
+  }
   const number = (key: string) => {
     const value = parseDecimal(text(key) ?? '');
-    if (value === undefined) {
-      throw corruptTar(position, `${JSON.stringify(text(key))} as ${key}`, 'a decimal number');
-    }
-    return value;
+    if (value !== undefined) return value;
+    throw corruptTar(position, `${JSON.stringify(text(key))} as ${key}`, 'a decimal number');
   };
-  const version = `${text('GNU.sparse.major') ?? '0'}.${text('GNU.sparse.minor') ?? '1'}`;
-  if (version === '1.0') {
-    return { kind: 'body', realSize: number('GNU.sparse.realsize') };
+  const sizes = sizeNames.filter((key) => text(key) !== undefined);
+  const realSize = number(sizes[0] ?? sizeNames[0]);
+  if (sizes.some((key) => number(key) !== realSize)) {
+    throw corruptTar(position, 'a sparse file of two sizes', 'one');
   }
-  if (version !== '0.0' && version !== '0.1') {
-    throw corruptTar(position, `sparse format ${version}`, '0.0, 0.1 or 1.0');
+  switch (version) {
+    case '1.0':
+      return { kind: 'body', realSize };
+    case '':
+    case '0.0':
+    case '0.1': {
+      const runs = pairs(map?.split(',') ?? [], position);
+      const count = number('GNU.sparse.numblocks');
+      if (runs.length === count) return { kind: 'pax', realSize, runs };
+      throw corruptTar(position, `a sparse map of ${runs.length} runs`, `${count}`);
+    }
+    default:
+      throw corruptTar(position, `sparse format ${version}`, '0.0, 0.1 or 1.0');
   }
-  const map = text(sparseMapKey);
-  if (map === undefined) {
-    return undefined;
-  }
-  const runs = pairs(map === '' ? [] : map.split(','), position);
-  if (runs.length !== number('GNU.sparse.numblocks')) {
-    throw corruptTar(
-      position,
-      `a sparse map of ${runs.length} runs`,
-      text('GNU.sparse.numblocks') ?? '',
-    );
-  }
-  return { kind: 'pax', realSize: number('GNU.sparse.size'), runs };
 }
+
+const sizeNames = ['GNU.sparse.size', 'GNU.sparse.realsize'] as const;
+const sparseNames = [...sizeNames, 'GNU.sparse.name', 'GNU.sparse.numblocks'];
+
+/** Of the digits of 64 bits. */
+const longestNumber = 20;
 
 /**
  * Reads the map of format 1.0 from the head of a body, block by block: a line with the number of
@@ -90,31 +108,29 @@ export function paxSparseForm(records: PaxRecords, position: number): SparseForm
  */
 export function createBodyMap(
   position: number,
-  limit: number,
+  limits: Limits,
 ): (block: Buffer) => readonly Run[] | undefined {
   const lines: string[] = [];
   let partial = '';
   let read = 0;
   return (block) => {
     read += blockSize;
-    if (read > limit) {
-      throw tarOverLimit(position, `a sparse map of more than ${limit} bytes`, `${limit}`);
+    if (read > limits.extendedHeader) {
+      throw tarOverLimit(position, `a sparse map of ${read} bytes`, limits, 'extendedHeader');
     }
     const found = (partial + block.toString('latin1')).split('\n');
     partial = found.pop() ?? '';
     lines.push(...found);
-    if (lines[0] === undefined) {
-      return undefined;
-    }
-    const count = parseDecimal(lines[0]);
+    const count = lines[0] === undefined ? Number.POSITIVE_INFINITY : parseDecimal(lines[0]);
     if (count === undefined) {
-      throw corruptTar(
-        position,
-        `a sparse map of ${JSON.stringify(lines[0].slice(0, 80))} runs`,
-        'a number',
-      );
+      throw corruptTar(position, `a sparse map of ${JSON.stringify(lines[0])} runs`, 'a number');
     }
-    return lines.length > 2 * count ? pairs(lines.slice(1, 1 + 2 * count), position) : undefined;
+    if (lines.length > 2 * count) return pairs(lines.slice(1, 1 + 2 * count), position);
+    // One line over many blocks would be joined anew at each of them.
+    if (partial.length > longestNumber) {
+      throw corruptTar(position, `${partial.length} bytes of a line of a sparse map`, 'a number');
+    }
+    return undefined;
   };
 }
 

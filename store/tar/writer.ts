@@ -2,10 +2,15 @@ import { Buffer } from 'node:buffer';
 import type { Entry, FileEntry, Metadata } from '../entry.ts';
 import { encodeName } from '../names/name.ts';
 import { blockSize, formatHeader } from './header.ts';
+import type { Run } from './sparse.ts';
 
-/** What a member of a tar says of itself. For a file, `size` bytes follow its header. */
+/**
+ * What a member of a tar says of itself. For a file, `size` bytes follow its header; of one with
+ * `runs`, only the bytes of these. They ascend without meeting, and each but the last is a multiple
+ * of 512 bytes: GNU tar reads others wrong.
+ */
 export type TarEntry =
-  | Pick<FileEntry, keyof Metadata | 'kind' | 'size'>
+  | (Pick<FileEntry, keyof Metadata | 'kind' | 'size'> & { readonly runs?: readonly Run[] })
   | Exclude<Entry, FileEntry>;
 
 /** Two zero blocks: the end of a tar. */
@@ -13,21 +18,27 @@ export const tarEnd: Uint8Array = Buffer.alloc(2 * blockSize);
 
 /** The zeros that follow a body of `size` bytes. */
 export function tarPadding(size: number): Uint8Array {
-  return Buffer.alloc((blockSize - (size % blockSize)) % blockSize);
+  return tarEnd.subarray(0, (blockSize - (size % blockSize)) % blockSize);
 }
 
 /**
  * The header blocks of one member: ustar, with a PAX header before it where ustar cannot say it
  * (long names, large numbers, fractions of seconds, extended attributes). Names are written byte
- * for byte. Equal entries give equal bytes.
+ * for byte. Equal entries give equal bytes. A file with holes is written in GNU's sparse format
+ * 1.0, which Go's archive/tar, GNU tar, libarchive and Python read; its map is part of what is
+ * returned.
  */
 export function tarHeader(entry: TarEntry): Uint8Array {
   const name = nameOf(entry);
   const link = 'target' in entry ? encodeName(entry.target) : Buffer.alloc(0);
   const { mode, uid, gid, mtime, xattrs = {} } = 'mode' in entry ? entry : unowned;
-  const size = entry.kind === 'file' ? entry.size : 0;
-  const split = splitName(name);
   const pax: Record<string, Uint8Array> = {};
+  const sparse = entry.kind === 'file' ? sparseBody(entry) : undefined;
+  if (sparse !== undefined) {
+    Object.assign(pax, sparse.records, { 'GNU.sparse.name': name });
+  }
+  const size = sparse?.size ?? (entry.kind === 'file' ? entry.size : 0);
+  const split = splitName(sparse === undefined ? name : standIn);
   if (split === undefined) {
     pax['path'] = name;
   }
@@ -60,7 +71,34 @@ export function tarHeader(entry: TarEntry): Uint8Array {
     major: entry.kind === 'special' ? entry.major : 0,
     minor: entry.kind === 'special' ? entry.minor : 0,
   });
-  return Buffer.concat([paxMember(pax), header]);
+  if (Object.keys(pax).length === 0) return header;
+  return Buffer.concat([paxMember(pax), header, sparse?.head ?? Buffer.alloc(0)]);
+}
+
+/** What readers that know nothing of sparse files see in place of a name. */
+const standIn = Buffer.from('GNUSparseFile.0/sparse');
+
+/**
+ * The body of a sparse file in format 1.0 (GNU tar manual, "PAX Format, Version 1.0"): its map, which
+ * ends in an empty run where the file ends in a hole, then the bytes of the runs.
+ */
+function sparseBody({ size, runs }: Extract<TarEntry, { kind: 'file' }>) {
+  if (runs === undefined) return undefined;
+  const last = runs.at(-1);
+  const end = last === undefined ? 0 : last.position + last.length;
+  const map = end < size ? [...runs, { position: size, length: 0 }] : runs;
+  const numbers = [map.length, ...map.flatMap(({ position, length }) => [position, length])];
+  const lines = Buffer.from(`${numbers.join('\n')}\n`);
+  const head = Buffer.concat([lines, tarPadding(lines.length)]);
+  return {
+    head,
+    size: runs.reduce((sum, { length }) => sum + length, head.length),
+    records: {
+      'GNU.sparse.major': Buffer.from('1'),
+      'GNU.sparse.minor': Buffer.from('0'),
+      'GNU.sparse.realsize': Buffer.from(String(size)),
+    },
+  };
 }
 
 const unowned: Omit<Metadata, 'path'> = { mode: 0, uid: 0, gid: 0, mtime: 0 };
@@ -107,12 +145,9 @@ function splitName(path: Uint8Array): { name: Uint8Array; prefix: Uint8Array } |
     : undefined;
 }
 
-/** An extended header (POSIX.1 pax "pax Extended Header") in the order of its keys, or nothing. */
+/** An extended header (POSIX.1 pax "pax Extended Header") in the order of its keys. */
 function paxMember(records: Readonly<Record<string, Uint8Array>>): Uint8Array {
   const keys = Object.keys(records).sort();
-  if (keys.length === 0) {
-    return Buffer.alloc(0);
-  }
   const body = Buffer.concat(keys.map((key) => paxRecord(key, records[key] ?? Buffer.alloc(0))));
   const header = formatHeader({
     ...unowned,

@@ -1,12 +1,13 @@
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
-import { type DiffID, type Digest, digestOf, parseDiffID } from '../digest.ts';
-import type { Entry, LayerIndex } from '../entry.ts';
+import { type DiffID, type Digest, parseDiffID } from '../digest.ts';
+import type { LayerIndex } from '../entry.ts';
 import { StoreError } from '../error.ts';
 import type { FileStat, OpenFile } from '../files/files.ts';
 import { unreadable } from '../files/reading.ts';
-import { formatLayerIndex, readLayerIndex } from '../layers/layer-index.ts';
+import { createIndexWriter, digestOfText, type IndexText } from '../layers/index-text.ts';
+import { readLayerIndex } from '../layers/layer-index.ts';
 import type { StoreParts } from '../parts.ts';
 import { createTarReader } from '../tar/reader.ts';
 
@@ -35,7 +36,7 @@ export interface DamagedFile {
 
 export interface LayerFlaw extends Flaw {
   /** What the index has to say, where the tar is sound. */
-  readonly index?: LayerIndex;
+  readonly index?: IndexText;
 }
 
 type CheckParts = Pick<StoreParts, 'files' | 'layout' | 'limits'>;
@@ -50,13 +51,10 @@ export async function checkBlob(
 ): Promise<Flaw | undefined> {
   const path = layout.blob(digest);
   const seen = files.stat(path);
-  const file = seen && files.open(path);
-  if (seen === undefined || file === undefined) {
+  const found = seen && (await digestOfFile(files, path, pass));
+  if (seen === undefined || found === undefined) {
     return { found: 'no such blob', wanted: digest, damaged: [] };
   }
-  const hash = createHash('sha256');
-  const failure = await readThrough(file, pass, (chunk) => hash.update(chunk));
-  const found = failure ?? `sha256:${hash.digest('hex')}`;
   return found === digest ? undefined : { found, wanted: digest, damaged: [{ path, seen }] };
 }
 
@@ -100,28 +98,26 @@ export async function checkLayer(
   if (read.found !== diffID) {
     return { found: `a tar with ${read.found}`, wanted: diffID, damaged: [...index, ...tar] };
   }
-  if (read.entries === undefined) {
+  if (read.index === undefined) {
     const complaint = checkLayerQuickly(parts, diffID);
     return complaint && { ...complaint, damaged: index };
   }
-  const fresh: LayerIndex = { diffID, size: read.size, entries: read.entries };
-  const bytes = readIndexText(files, paths.index);
-  const wanted = Buffer.from(formatLayerIndex(fresh));
-  if (bytes !== undefined && wanted.equals(bytes)) return undefined;
+  const found = await digestOfFile(files, paths.index, { signal: pass.signal });
+  const wanted = digestOfText(read.index);
+  if (found === wanted) return undefined;
   return {
-    found: bytes === undefined ? 'no index' : `an index with ${digestOf(bytes)}`,
-    wanted: `${digestOf(wanted)}, as the tar has it`,
+    found: found === undefined ? 'no index' : `an index with ${found}`,
+    wanted: `${wanted}, as the tar has it`,
     damaged: index,
-    index: fresh,
+    index: read.index,
   };
 }
 
 interface ReadTar {
   /** Its digest, or why it could not be read. */
   readonly found: string;
-  readonly size: number;
   /** Undefined when the tar is none, or exceeds a limit. */
-  readonly entries: readonly Entry[] | undefined;
+  readonly index: IndexText | undefined;
 }
 
 async function readTar(
@@ -132,10 +128,8 @@ async function readTar(
   const file = files.open(layout.layer(diffID).tar);
   if (file === undefined) return undefined;
   const hash = createHash('sha256');
-  const entries: Entry[] = [];
-  const reader = createTarReader((entry) => {
-    entries.push(entry);
-  }, limits);
+  const index = createIndexWriter();
+  const reader = createTarReader(index.add, limits);
   let size = 0;
   let readable = true;
   const reading = (step: () => void): void => {
@@ -152,8 +146,8 @@ async function readTar(
     reading(() => reader.push(chunk));
   });
   reading(() => reader.end());
-  const found = failure ?? parseDiffID(`sha256:${hash.digest('hex')}`);
-  return { found, size, entries: readable ? entries : undefined };
+  const digest = parseDiffID(`sha256:${hash.digest('hex')}`);
+  return { found: failure ?? digest, index: readable ? index.end(digest, size) : undefined };
 }
 
 function seenAt(files: StoreParts['files'], path: string): readonly DamagedFile[] {
@@ -161,13 +155,20 @@ function seenAt(files: StoreParts['files'], path: string): readonly DamagedFile[
   return seen === undefined ? [] : [{ path, seen }];
 }
 
-/** The whole file; no bytes where they cannot be read. */
-function readIndexText(files: StoreParts['files'], path: string): Uint8Array | undefined {
+/** Or why it cannot be read; undefined where there is no such file. */
+async function digestOfFile(
+  files: StoreParts['files'],
+  path: string,
+  pass: Pass,
+): Promise<string | undefined> {
   try {
-    return files.readWhole(path);
+    const file = files.open(path);
+    if (file === undefined) return undefined;
+    const hash = createHash('sha256');
+    const failure = await readThrough(file, pass, (chunk) => hash.update(chunk));
+    return failure ?? `sha256:${hash.digest('hex')}`;
   } catch (error) {
-    if (unreadable(error) === undefined) throw error;
-    return Buffer.of();
+    return whyUnreadable(error);
   }
 }
 
@@ -189,10 +190,15 @@ async function readThrough(
       onRead?.(chunk.length);
     }
   } catch (error) {
-    const code = unreadable(error);
-    if (code === undefined) throw error;
-    return `bytes that cannot be read (${code})`;
+    return whyUnreadable(error);
   } finally {
     file.close();
   }
+}
+
+/** @throws what failed otherwise. */
+function whyUnreadable(error: unknown): string {
+  const code = unreadable(error);
+  if (code === undefined) throw error;
+  return `bytes that cannot be read (${code})`;
 }

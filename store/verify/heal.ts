@@ -1,9 +1,7 @@
-import { Buffer } from 'node:buffer';
 import { type DiffID, type Digest, parseDiffID } from '../digest.ts';
 import { StoreError, type StoreErrorCode } from '../error.ts';
-import { writeFileWhole } from '../files/draft.ts';
+import { withDraft } from '../files/draft.ts';
 import { survey } from '../graph/survey.ts';
-import { formatLayerIndex } from '../layers/layer-index.ts';
 import { shareAsBlob } from '../layers/share.ts';
 import { readLeases } from '../leases/leases.ts';
 import { once } from '../leases/once.ts';
@@ -118,8 +116,10 @@ export async function mendLayer(
     await moveAway(parts, flaw.damaged, quarantined);
     // Whoever was unpacking it may have come to its index meanwhile.
     if (index !== undefined && files.stat(paths.index) === undefined) {
-      const text = Buffer.from(formatLayerIndex(index));
-      await writeFileWhole(files, layout.ingest, paths.index, text);
+      await withDraft(files, layout.ingest, async (draft) => {
+        for (const piece of index.pieces) draft.write(piece);
+        await draft.commit(paths.index);
+      });
       done = 'rebuilt';
     }
   };

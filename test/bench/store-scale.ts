@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { nodeFiles } from '../../store/files/node.ts';
 import { newWalk, walkGraph } from '../../store/graph/graph.ts';
 import { digestOf, type FileEntry, openStore, parseDiffID } from '../../store/index.ts';
-import { formatLayerIndex } from '../../store/layers/layer-index.ts';
 import { layoutOf } from '../../store/layout.ts';
+import { layerIndexText } from '../support/layer-index-text.ts';
 import { makeSyntheticStore } from '../support/synthetic-store.ts';
 
 /*
@@ -168,7 +168,7 @@ function makeWideLayers(dir: string, layers: number, entries: number): void {
     const paths = layout.layer(diffID);
     mkdirSync(paths.folder);
     writeFileSync(paths.tar, '');
-    writeFileSync(paths.index, formatLayerIndex({ diffID, size: 0, entries: files }));
+    writeFileSync(paths.index, layerIndexText({ diffID, size: 0, entries: files }));
   }
 }
 

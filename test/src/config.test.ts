@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.ts';
+import { defaultLimits } from '../../store/index.ts';
 import { top } from '../support/top.ts';
 
 let folder = '';
@@ -38,6 +39,11 @@ describe('readConfig', () => {
     expect(await read('{}')).toEqual({ mirrors: {} });
   });
 
+  it('reads every limit there is', async () => {
+    const config = { mirrors: {}, limits: defaultLimits };
+    expect(await read(JSON.stringify(config))).toEqual(config);
+  });
+
   it('reads the example of the README', async () => {
     const readme = await readFile(join(top, 'README.md'), 'utf8');
     const [, example = ''] = /```json\n(\{.*?\n\})\n```/s.exec(readme) ?? [];
@@ -53,6 +59,11 @@ describe('readConfig', () => {
       '{"mirrors":{"docker.io":[{"location":"a.example","digestonly":true}]}}',
       /at \/mirrors\/docker\.io\/0: .*"digestonly"/,
     ],
+    ['a limit that there is not', '{"limits":{"size":1}}', /at \/limits: .*"size"/],
+    ['a limit of nothing', '{"limits":{"entries":0}}', /at \/limits\/entries: found 0/],
+    ['a limit that is no number', '{"limits":{"ratio":"5"}}', /at \/limits\/ratio: found "5"/],
+    ['a limit in parts', '{"limits":{"ratio":1.5}}', /at \/limits\/ratio: found 1\.5/],
+    ['a limit beyond 2^53', '{"limits":{"holes":1e16}}', /at \/limits\/holes/],
     ['a mirror without a location', '{"mirrors":{"a.example":[{}]}}', /location/],
     ['a platform that is none', '{"platform":"toaster"}', /at \/platform: .*toaster/],
     ['a registry by another of its names', '{"mirrors":{"index.docker.io":[]}}', /docker\.io$/],

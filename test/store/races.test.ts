@@ -139,7 +139,7 @@ test('verify does not take a layer that is being unpacked for damaged when it re
   const { index } = layout.layer(layer.diffID);
   const done = files.readWhole(index) ?? Buffer.of();
   files.remove(index);
-  const beside = followed(files, 'readWhole', index, () => {
+  const beside = followed(files, 'open', index, () => {
     const made = files.create(index);
     made.write(done, 0);
     made.close();

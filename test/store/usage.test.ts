@@ -26,10 +26,11 @@ import {
   parseDiffID,
   type Store,
 } from '../../store/index.ts';
-import { formatLayerIndex, readLayerSummary } from '../../store/layers/layer-index.ts';
+import { readLayerSummary } from '../../store/layers/layer-index.ts';
 import { layoutOf } from '../../store/layout.ts';
 import { createDigestCounts, prefixOf } from '../../store/usage/digest-counts.ts';
 import { type BuiltImage, buildImage, buildIndex, type Image } from '../support/image.ts';
+import { layerIndexText } from '../support/layer-index-text.ts';
 import { file, hardlink, layerTar } from '../support/layers.ts';
 import { makeSyntheticStore } from '../support/synthetic-store.ts';
 
@@ -342,7 +343,7 @@ describe('readLayerSummary', () => {
     const { folder, index } = layout().layer(diffID);
     mkdirSync(folder, { recursive: true });
     const entries = [{ kind: 'whiteout', path: 'x'.repeat(2000) }] as const;
-    writeFileSync(index, formatLayerIndex({ diffID, size: Number.MAX_SAFE_INTEGER, entries }));
+    writeFileSync(index, layerIndexText({ diffID, size: Number.MAX_SAFE_INTEGER, entries }));
     expect(readLayerSummary(nodeFiles, layout(), diffID)).toMatchObject({
       size: Number.MAX_SAFE_INTEGER,
       count: 1,

@@ -18,6 +18,8 @@ export interface ImageRecipe {
   readonly compression?: Compression;
   /** `config` of the image config: Entrypoint, Cmd, Env, WorkingDir … in the wire's spelling. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** `history` of the image config. */
+  readonly history?: readonly object[];
   readonly architecture?: string;
   readonly os?: string;
   /** Docker schema 2 media types instead of OCI ones. */
@@ -42,6 +44,7 @@ export function buildImage(recipe: ImageRecipe): BuiltImage {
     os,
     config: recipe.config ?? {},
     rootfs: { type: 'layers', diff_ids: layers.map(({ diffID }) => diffID) },
+    history: recipe.history,
   });
   const config = descriptorOf(types.config, configBytes);
   const manifestBytes = jsonBytes({

@@ -2,10 +2,10 @@ import { Buffer } from 'node:buffer';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Descriptor, defaultLimits, type Entry } from '../../store/index.ts';
-import { formatLayerIndex } from '../../store/layers/layer-index.ts';
 import { layoutOf } from '../../store/layout.ts';
 import { createTarReader } from '../../store/tar/reader.ts';
 import { buildImage } from './image.ts';
+import { layerIndexText } from './layer-index-text.ts';
 import { type BuiltLayer, buildLayer, file } from './layers.ts';
 
 export interface SyntheticStore {
@@ -61,7 +61,7 @@ export function makeSyntheticStore(dir: string, blobs: number, images: number): 
     writeFileSync(paths.tar, tar);
     writeFileSync(
       paths.index,
-      formatLayerIndex({ diffID, size: tar.length, entries: entriesOf(tar) }),
+      layerIndexText({ diffID, size: tar.length, entries: entriesOf(tar) }),
     );
   }
 }

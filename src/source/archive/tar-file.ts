@@ -1,7 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import {
   compressionOf,
-  defaultLimits,
   type Entry,
   type FileEntry,
   inflate,
@@ -26,17 +25,14 @@ export interface TarFile {
   close(): Promise<void>;
 }
 
-/** Archives hold few files, each of them up to a layer. */
-const limits: Limits = {
-  ...defaultLimits,
-  layerSize: 4 * defaultLimits.layerSize,
-  entries: 100_000,
-  metadata: 32 * 2 ** 20,
-};
+/** An image has several layers, each of them up to its limit. */
+const layersInArchive = 4;
 
 export interface OpenTarOptions {
   /** A folder with room for an archive that has to be inflated; made when it is missing. */
   readonly scratch: string;
+  /** Those of a layer. */
+  readonly limits: Limits;
   readonly signal?: AbortSignal;
 }
 
@@ -113,8 +109,9 @@ interface Indexed {
 async function indexOf(
   original: FileHandle,
   action: string,
-  { scratch: folder, signal }: OpenTarOptions,
+  { scratch: folder, limits: ofLayer, signal }: OpenTarOptions,
 ): Promise<Indexed> {
+  const limits: Limits = { ...ofLayer, layerSize: layersInArchive * ofLayer.layerSize };
   const entries: Entry[] = [];
   const onEntry = (entry: Entry) => entries.push(entry);
   const { bytes, needsCopy } = await contentOf(original, action, signal);

@@ -12,6 +12,8 @@ export interface TlsOptions {
    * leads to, in place of the user's and the machine's certs.d folders.
    */
   readonly certDir?: string;
+  /** True: authorities are trusted, but we show no certificate of ours. */
+  readonly anonymous?: boolean;
 }
 
 /**
@@ -22,16 +24,16 @@ export interface TlsOptions {
  */
 export async function readCertificates(
   origin: URL,
-  { certDir }: TlsOptions = {},
+  { certDir, anonymous = false }: TlsOptions = {},
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<SecureContext | undefined> {
   if (certDir !== undefined) {
-    const found = await readFolder(certDir, env);
+    const found = await readFolder(certDir, anonymous, env);
     if (found === undefined) throw unusable(certDir, 'no such folder');
     return found;
   }
   for (const folder of foldersOf(origin, env)) {
-    const found = await readFolder(folder, env);
+    const found = await readFolder(folder, anonymous, env);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -50,6 +52,7 @@ function foldersOf({ host, port }: URL, env: NodeJS.ProcessEnv): readonly string
 
 async function readFolder(
   folder: string,
+  anonymous: boolean,
   env: NodeJS.ProcessEnv,
 ): Promise<SecureContext | undefined> {
   let names: string[];
@@ -63,7 +66,7 @@ async function readFolder(
   const authorities = await Promise.all(
     names.filter((name) => name.endsWith('.crt')).map((name) => readText(join(folder, name))),
   );
-  const own = names.find((name) => name.endsWith('.cert'));
+  const own = anonymous ? undefined : names.find((name) => name.endsWith('.cert'));
   const certificates = {
     ...(authorities.length > 0 && { ca: [...(await usualAuthorities(env)), ...authorities] }),
     ...(own !== undefined && {

@@ -17,6 +17,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** Of a body that is no `Uint8Array`, the Content-Length is the caller's to put into `headers`. */
   readonly body?: HttpBody;
+  /** True: no certificate shows the server who we are. */
+  readonly anonymous?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -50,11 +52,12 @@ const worthReading = { bytes: 64 * 1024, time: 1000 };
 
 /** HTTP/1.1 over undici's `request`, which never decodes bodies (`fetch` does, and digests break). */
 export function createTransport(options: TransportOptions = {}): Transport {
-  const dispatcherOf = createDispatchers(options);
+  const known = createDispatchers(options);
+  const unknown = createDispatchers({ ...options, tls: { ...options.tls, anonymous: true } });
   const { pace = realPace, lowSpeed = defaultLowSpeed } = options;
   const limit = createLimiter(options.limitRate, pace);
-  return async ({ url, method = 'GET', headers, body, signal }) => {
-    const dispatcher = await dispatcherOf(url.origin);
+  return async ({ url, method = 'GET', headers, body, anonymous = false, signal }) => {
+    const dispatcher = await (anonymous ? unknown : known)(url.origin);
     const answer = await dispatcher.request({
       origin: url.origin,
       path: url.pathname + url.search,

@@ -12,6 +12,7 @@ import { buildArtifact } from '../../support/artifact.ts';
 import { selfSignedCertificate } from '../../support/certificate.ts';
 import { runCli } from '../../support/cli.ts';
 import { buildImage, buildIndex } from '../../support/image.ts';
+import { buildLayer } from '../../support/layers.ts';
 import type { Fault, Flaw } from '../../support/registry/faults.ts';
 import {
   type Registry,
@@ -102,6 +103,19 @@ describe('diagnose', () => {
     expect(textOf(diagnosis, 'layer')).toMatch(/^it sends us to 127\.0\.0\.1:\d+$/);
     expect(textOf(diagnosis, 'data-host')).toContain('goes on where it stopped');
     expect(JSON.stringify(diagnosis)).not.toContain('signature');
+  });
+
+  test('looks for no layer in the registry that may lie at its URLs only', async () => {
+    const owned = buildLayer(new Uint8Array(1024));
+    const urls = ['https://example.com/layer'];
+    const own = { ...owned, descriptor: { ...owned.descriptor, urls } };
+    const [other = expect.fail('no layer')] = image.layers;
+    const whole = buildImage({ layers: [own, other] });
+    const blobs = new Map(
+      [...whole.blobs].filter(([digest]) => digest !== owned.descriptor.digest),
+    );
+    const diagnosis = await examine({ images: { 'acme/app:1': { ...whole, blobs } } });
+    expect(diagnosis.failure).toBeUndefined();
   });
 
   test.each(['blob', 'data'] as const)('warns when the %s host hands out no parts', async (on) => {

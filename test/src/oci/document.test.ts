@@ -78,6 +78,7 @@ describe('parseManifest', () => {
     [{ layers: [descriptor(oci.layer, '1')] }, '/layers/0/size: found "1"'],
     [{ layers: [{ ...descriptor(oci.layer), digest: 'sha256:../../x' }] }, '/layers/0/digest'],
     [{ layers: Array(1001).fill(descriptor(oci.layer)) }, '/layers: found an array of 1001'],
+    [{ layers: [{ ...descriptor(oci.layer), urls: 'https://example.com' }] }, '/layers/0/urls'],
     [{ config: { ...descriptor(oci.config), digest: 'md5:0' } }, '/config/digest: found "md5:0"'],
     [{ manifests: [] }, '/manifests'],
   ])('says where it is wrong when %j stands in it', async (change, text) => {
@@ -87,13 +88,22 @@ describe('parseManifest', () => {
   });
 
   test.each([
-    ['application/vnd.docker.image.rootfs.foreign.diff.tar.gzip', 'Windows'],
-    ['application/vnd.oci.image.layer.nondistributable.v1.tar+gzip', 'Windows'],
     ['application/vnd.oci.image.layer.v1.tar+gzip+encrypted', 'encrypted'],
     ['application/vnd.example.model', 'wanted a tar'],
   ])('refuses the image when a layer is %s', async (mediaType, text) => {
     const bytes = jsonBytes(manifest({ layers: [descriptor(mediaType)] }));
     await expect(parseManifest(bytes)).rejects.toThrowError(failure('IMAGE_UNSUPPORTED', text));
+  });
+
+  test.each([
+    'application/vnd.oci.image.layer.nondistributable.v1.tar',
+    'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
+    'application/vnd.oci.image.layer.nondistributable.v1.tar+zstd',
+    'application/vnd.docker.image.rootfs.foreign.diff.tar',
+    'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
+  ])('keeps the URLs of a layer when it is %s', async (mediaType) => {
+    const layers = [{ ...descriptor(mediaType), urls: ['https://example.com/layer'] }];
+    expect(await parseManifest(jsonBytes(manifest({ layers })))).toMatchObject({ layers });
   });
 
   test('names the type when the manifest is an artifact without an image config', async () => {
@@ -231,7 +241,11 @@ describe('parseImageConfig', () => {
     const created = '2026-01-01T00:00:00Z';
     const check = ['CMD', '/app/check'];
     const given = { ...execution, Healthcheck: { Test: check, Interval: 1_000_000 } };
-    const bytes = jsonBytes(config({ variant: 'v2', created, config: given, history: [{}] }));
+    const history = [
+      { created, created_by: 'COPY' },
+      { created_by: null, empty_layer: true },
+    ];
+    const bytes = jsonBytes(config({ variant: 'v2', created, config: given, history }));
     expect(await parseImageConfig(bytes)).toEqual({
       os: 'linux',
       architecture: 'amd64',
@@ -244,6 +258,7 @@ describe('parseImageConfig', () => {
         HealthcheckTest: check,
       },
       rootfs: { type: 'layers', diff_ids: [digest] },
+      history: [{ created_by: 'COPY', empty_layer: false }, { empty_layer: true }],
     });
   });
 

@@ -4,7 +4,9 @@ import { errorCodeOf } from '../../../src/error.ts';
 import { flatten } from '../../../src/tree/flatten.ts';
 import { listTree } from '../../../src/tree/list.ts';
 import { lookup } from '../../../src/tree/lookup.ts';
-import type { LayerIndex } from '../../../store/index.ts';
+import type { Tree } from '../../../src/tree/tree.ts';
+import { walkTree } from '../../../src/tree/walk.ts';
+import { digestOf, parseDiffID } from '../../../store/index.ts';
 import {
   directory,
   file,
@@ -15,8 +17,11 @@ import {
   symlink,
   whiteout,
 } from '../../support/layers.ts';
+import { readTar } from '../../support/read-tar.ts';
+import { archive, member } from '../../support/tar-builder.ts';
 import { flattenNaively } from './flatten-oracle.ts';
 import { layers } from './layer-index.ts';
+import { randomLayers } from './random-layers.ts';
 
 function listing(...items: readonly (readonly LayerItem[])[]): string[] {
   return listTree(flatten(layers(...items)))
@@ -104,6 +109,21 @@ describe('flatten', () => {
       root,
       'd 0755 0 /a',
       '- 0644 0 /a/b',
+    ]);
+  });
+
+  test('keeps names apart that are equal only as text (invalid UTF-8, image-spec#1301)', () => {
+    const names = ['\udcff', '\ufffd', '\udcc3(', '\u00e9', 'e\u0301'];
+    const lines = listing(
+      names.map((name, at) => file(name, 'x'.repeat(at))),
+      [whiteout('\udcff'), file('\ufffd', 'new')],
+    );
+    expect(lines).toEqual([
+      root,
+      '- 0644 4 /e\u0301',
+      '- 0644 2 /\\xc3(',
+      '- 0644 3 /\u00e9',
+      '- 0644 3 /\ufffd',
     ]);
   });
 
@@ -332,6 +352,93 @@ describe('flatten, links in parents', () => {
   });
 });
 
+describe('flatten, names that would leave the tree', () => {
+  /** The tree as text, every component of which is a plain name. */
+  const inside = (tree: Tree) => {
+    for (const { path } of walkTree(tree)) {
+      expect(path).toMatch(/^\/$|^(\/(?!\.{1,2}(\/|$))[^/\0]+)+$/u);
+    }
+    return listTree(tree);
+  };
+
+  test('end at the root when a link above it is in their parents (undock#461)', () => {
+    for (const target of ['../../../../tmp', '/../tmp', '/tmp', 'd/../../../tmp']) {
+      for (const split of [1, 2]) {
+        const items = [directory('d'), symlink('d/l', target), file('d/l/out', 'x')];
+        const layered = layers(items.slice(0, split + 1), items.slice(split + 1));
+        const text = inside(flatten(layered));
+        expect(text).toContain('- 0644 1 /tmp/out\n');
+        expect(text).toContain(`l 0777 0 /d/l -> ${target}\n`);
+      }
+    }
+  });
+
+  test('end at the root when a chain of links climbs (undock#461)', () => {
+    const chain = [
+      directory('d'),
+      symlink('d/a', '..'),
+      symlink('d/b', 'a/..'),
+      symlink('d/c', 'b/../..'),
+    ];
+    const tree = flatten(layers(chain, [file('d/c/d/b/out', 'x')]));
+    expect(inside(tree)).toContain('- 0644 1 /out\n');
+  });
+
+  test('are refused as targets of hard links that only the host has (umoci#27)', () => {
+    const escapes: readonly (readonly LayerItem[])[] = [
+      [hardlink('a', 'etc/passwd')],
+      [symlink('etc', '/etc'), hardlink('a', 'etc/passwd')],
+      [symlink('up', '../../../../etc'), hardlink('a', 'up/passwd')],
+    ];
+    for (const layer of escapes) {
+      expect(errorCodeOf(failure(layer))).toBe('LAYER_CORRUPT');
+      expect(errorCodeOf(failure(layer.slice(0, -1), layer.slice(-1)))).toBe('LAYER_CORRUPT');
+    }
+  });
+
+  test('replace a link, and do not follow it, when it is the last of the path (umoci#27)', () => {
+    const link = [directory('t', { mode: 0o700 }), file('t/x', '22'), symlink('a', '/t')];
+    const kept = ['d 0700 0 /t', '- 0644 2 /t/x'];
+    expect(listing(link, [file('a', '1')])).toEqual([root, '- 0644 1 /a', ...kept]);
+    expect(listing(link, [directory('a')])).toEqual([root, 'd 0755 0 /a', ...kept]);
+    expect(listing(link, [hardlink('a', 't/x')])).toEqual([root, '- 0644 2 /a', ...kept]);
+    expect(listing(link, [whiteout('a')])).toEqual([root, ...kept]);
+    const linked = [symlink('l', '/t'), hardlink('a', 'l'), file('a', '1')];
+    expect(listing(linked)).toEqual([root, '- 0644 1 /a', 'l 0777 0 /l -> /t']);
+  });
+
+  test('hide nothing outside when whiteouts and opaque markers stand behind links', () => {
+    const lower = [directory('d'), symlink('d/up', '../../..'), file('kept', ''), file('gone', '')];
+    expect(inside(flatten(layers(lower, [whiteout('d/up/gone')])))).toBe(
+      ['d 0755 0 /', 'd 0755 0 /d', 'l 0777 0 /d/up -> ../../..', '- 0644 0 /kept', ''].join('\n'),
+    );
+    expect(inside(flatten(layers(lower, [opaque('d/up')])))).toBe('d 0755 0 /\n');
+  });
+
+  test('stay inside, or are refused, for any names and targets in tars', () => {
+    const part = fc.constantFrom('..', '.', '', 'a', 'b', 'c');
+    const name = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/'));
+    const drawn = fc.tuple(fc.constantFrom('0', '1', '2', '5'), name, name);
+    const diffID = parseDiffID(digestOf(new Uint8Array()));
+    let kept = 0;
+    fc.assert(
+      fc.property(fc.array(drawn, { maxLength: 6 }), (members) => {
+        const tar = archive(
+          ...members.map(([type, at, linkname]) => member({ type, name: at || 'd', linkname })),
+        );
+        try {
+          inside(flatten([{ diffID, size: tar.length, entries: readTar(tar) }]));
+          kept += 1;
+        } catch (error) {
+          if (errorCodeOf(error) !== 'LAYER_CORRUPT') throw error;
+        }
+      }),
+      { numRuns: 1000, seed: 20_250_102 },
+    );
+    expect(kept).toBeGreaterThan(100);
+  });
+});
+
 describe('flatten, parents that are no folders', () => {
   test('gives way when the file is of a lower layer', () => {
     expect(listing([file('a', '1')], [file('a/b', '')])).toEqual([
@@ -363,8 +470,7 @@ describe('flatten, in general', () => {
   test('equals the naive oracle for any layers', () => {
     let compared = 0;
     fc.assert(
-      fc.property(fc.array(fc.array(item(), { maxLength: 9 }), { maxLength: 4 }), (drawn) => {
-        const given = numbered(drawn);
+      fc.property(randomLayers(), (given) => {
         const expected = flattenNaively(given);
         if (expected) {
           compared += 1;
@@ -395,37 +501,3 @@ describe('flatten, in general', () => {
     expect(elapsed).toBeLessThan(10_000);
   });
 });
-
-/** Few names, so that entries meet. */
-function item(): fc.Arbitrary<LayerItem> {
-  const name = fc.constantFrom('a', 'b', 'c');
-  const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => names.join('/'));
-  const target = fc
-    .tuple(
-      fc.boolean(),
-      fc.array(fc.constantFrom('a', 'b', 'c', '..', '.'), { minLength: 1, maxLength: 3 }),
-    )
-    .map(([absolute, names]) => `${absolute ? '/' : ''}${names.join('/')}`);
-  return fc.oneof(
-    { weight: 4, arbitrary: path.map((at) => file(at, '')) },
-    { weight: 3, arbitrary: path.map((at) => directory(at)) },
-    { weight: 2, arbitrary: fc.tuple(path, target).map(([at, to]) => symlink(at, to)) },
-    { weight: 1, arbitrary: fc.tuple(path, path).map(([at, to]) => hardlink(at, to)) },
-    { weight: 3, arbitrary: path.map((at) => whiteout(at)) },
-    { weight: 2, arbitrary: fc.oneof(fc.constant(''), path).map((at) => opaque(at)) },
-    { weight: 1, arbitrary: path.map((at) => special(at, 'fifo')) },
-  );
-}
-
-/** Sizes and modes that occur once, so that a mix-up shows. */
-function numbered(drawn: readonly (readonly LayerItem[])[]): readonly LayerIndex[] {
-  let next = 0;
-  return layers(...drawn).map((layer) => ({
-    ...layer,
-    entries: layer.entries.map((entry) => {
-      next += 1;
-      if (entry.kind === 'file') return { ...entry, size: next };
-      return entry.kind === 'directory' ? { ...entry, mode: next } : entry;
-    }),
-  }));
-}

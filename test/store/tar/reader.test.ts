@@ -3,12 +3,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   decodeName,
+  defaultLimits,
   type Entry,
   encodeName,
   type FileEntry,
   type Limits,
   StoreError,
 } from '../../../store/index.ts';
+import { createTarReader } from '../../../store/tar/reader.ts';
 import { contentOf, readTar, sha256Of } from '../../support/read-tar.ts';
 import {
   archive,
@@ -133,7 +135,23 @@ describe('createTarReader reads', () => {
 
   test('the prefix of a name when POSIX, and not when GNU', () => {
     expect(only(archive(member({ name: 'b', prefix: 'a' }))).path).toBe('a/b');
-    expect(only(archive(member({ name: 'b', prefix: 'a', magic: 'gnu' }))).path).toBe('b');
+    const times = '07346545000\x0007346545000';
+    expect(only(archive(member({ name: 'b', prefix: times, magic: 'gnu' }))).path).toBe('b');
+    expect(only(archive(member({ name: 'b', prefix: 'a', magic: 'v7' }))).path).toBe('b');
+  });
+
+  test('a prefix that Go put in the place of the times of GNU, as Go does', () => {
+    const path = (prefix: string) =>
+      only(archive(member({ name: 'b', prefix, magic: 'gnu' }))).path;
+    expect(path('var/lib')).toBe('var/lib/b');
+    expect(path(`07346545000\0${'x'.repeat(12)}`)).toBe('07346545000/b');
+    expect(path('grüße')).toBe('b');
+  });
+
+  test('the shorter prefix of star, whose times follow it', () => {
+    const prefix = `${'p'.repeat(131)}07346545000 07346545000 `;
+    const raw = { name: 'b', prefix, patches: [[508, 'tar\0']] } as const;
+    expect(only(archive(member(raw))).path).toBe(`${'p'.repeat(131)}/b`);
   });
 
   test('a name of 100 bytes without a NUL', () => {
@@ -246,6 +264,91 @@ describe('createTarReader reads', () => {
     const name = Buffer.from([0xff, 0xfe, 0x41]);
     expect(only(archive(member({ name, checksum: 'signed' }))).path).toBe(decodeName(name));
     expect(only(archive(member({ name }))).path).toBe(decodeName(name));
+  });
+
+  test.each([
+    ['of a local header the last, whole', [pax([['uid', '1']]), pax([['gid', '2']])], [0, 2, 'x']],
+    ['a GNU name before a local header', [gnuLong('L', 'n'), pax([['uid', '1']])], [1, 0, 'n']],
+    [
+      'no local header before a global one',
+      [pax([['uid', '1']]), pax([['a', 'b']], 'g')],
+      [0, 0, 'x'],
+    ],
+    [
+      'a local header behind a global one',
+      [pax([['uid', '7']], 'g'), pax([['uid', '1']])],
+      [1, 0, 'x'],
+    ],
+    ['of GNU names the last', [gnuLong('L', 'm'), gnuLong('L', 'n')], [0, 0, 'n']],
+    [
+      'bytes as names whatever their character set is said to be',
+      [
+        pax([
+          ['hdrcharset', 'BINARY'],
+          ['path', Buffer.from([0xfe])],
+        ]),
+      ],
+      [0, 0, '\udcfe'],
+    ],
+    [
+      'no attribute that only bsdtar knows',
+      [pax([['LIBARCHIVE.xattr.user.x', Buffer.from('value').toString('base64')]])],
+      [0, 0, 'x'],
+    ],
+  ] as const)('%s', (_, extensions, [uid, gid, path]) => {
+    const entry = onlyFile(archive(...extensions, member({ name: 'x' })));
+    expect(entry).toMatchObject({ uid, gid, path });
+    expect(entry.xattrs).toBeUndefined();
+  });
+
+  test('no member in the label of a volume', () => {
+    const tar = archive(member({ name: '../a label', type: 'V' }), member({ name: 'x' }));
+    expect(only(tar).path).toBe('x');
+  });
+
+  test('a device without numbers in a v7 header, behind which nothing is certain', () => {
+    const raw = { name: 'c', type: '3', magic: 'v7', patches: [[329, 'junk']] } as const;
+    expect(only(archive(header(raw)))).toMatchObject({ major: 0, minor: 0 });
+  });
+
+  test.each([
+    ['shorter than a block', 'body'],
+    ['of one block', 'b'.repeat(512)],
+    ['of several blocks', 'body'.repeat(500)],
+  ])('a hard link with a body %s', (_, body) => {
+    const link = member({ name: 'link', type: '1', linkname: 'file' }, body);
+    const paths = (tar: Buffer) => readTar(tar).map(({ path, kind }) => `${kind} ${path}`);
+    const next = member({ name: 'next' }, 'n');
+    const expected = ['hardlink link', 'file next'];
+    expect(paths(archive(link, next))).toEqual(expected);
+    const inPax = header({ name: 'link', type: '1', linkname: 'file' });
+    const sized = Buffer.concat([pax([['size', `${body.length}`]]), inPax, link.subarray(512)]);
+    expect(paths(archive(sized, next))).toEqual(expected);
+    expect(paths(link)).toEqual(['hardlink link']);
+    expect(failure(link.subarray(0, -1)).code).toBe('LAYER_CORRUPT');
+  });
+
+  test('a hard link without a body, whatever size it claims, before whatever a tar has next', () => {
+    const link = header({ name: 'link', type: '1', linkname: 'file', size: 1024 });
+    for (const next of [
+      member({ name: 'next' }, 'n'),
+      Buffer.concat([pax([['uid', '1']]), member({ name: 'next' })]),
+      Buffer.concat([link, member({ name: 'next', type: '5' })]),
+    ]) {
+      expect(readTar(archive(link, next)).at(-1)).toMatchObject({ path: 'next' });
+    }
+    expect(readTar(archive(link))).toHaveLength(1);
+    expect(readTar(link)).toHaveLength(1);
+    // As Go reads it: zeros end the tar, be they meant as a body or not.
+    expect(readTar(archive(link, Buffer.alloc(1024), member({ name: 'body' })))).toHaveLength(1);
+  });
+
+  test('no body behind a folder, symlink or device that has a size, also in PAX', () => {
+    for (const type of ['2', '3', '4', '5', '6']) {
+      const raw = header({ name: 'x', type, linkname: 'y', size: 700 });
+      const tar = archive(pax([['size', '900']]), raw, member({ name: 'next' }, 'n'));
+      expect(readTar(tar).map(({ path }) => path)).toEqual(['x', 'next']);
+    }
   });
 
   test('nothing behind the two zero blocks', () => {
@@ -401,6 +504,36 @@ describe('createTarReader reads sparse files', () => {
     });
   });
 
+  test('of PAX whose size is said in PAX too, and of which the header knows none', () => {
+    const records = [
+      ['GNU.sparse.major', '0'],
+      ['GNU.sparse.minor', '1'],
+      ['GNU.sparse.realsize', String(whole.length)],
+      ['GNU.sparse.numblocks', '2'],
+      ['GNU.sparse.map', runs.join(',')],
+      ['size', String(stored.length)],
+    ] as const;
+    const body = member({ name: 'x' }, stored).subarray(512);
+    check(archive(pax(records), header({ name: 'sparse' }), body, next));
+  });
+
+  test('of old GNU tar by their header, whatever PAX says of another map', () => {
+    const patches = [[386, gnuMap(runs)], realSize] as const;
+    const records = [
+      ['GNU.sparse.name', 'other'],
+      ['GNU.sparse.map', '0,10'],
+      ['GNU.sparse.numblocks', '1'],
+      ['GNU.sparse.size', '10'],
+    ] as const;
+    check(archive(pax(records), member({ ...gnuHeader, patches }, stored), next));
+  });
+
+  test('of no bytes at all', () => {
+    const none = { size: 0, extents: [], digest: sha256Of('') };
+    expect(onlyFile(one0('1\n0\n0\n', [['GNU.sparse.realsize', '0']]))).toMatchObject(none);
+    expect(onlyFile(one0('0\n', [['GNU.sparse.realsize', '0']]))).toMatchObject(none);
+  });
+
   const zero1 = (map: string, size = '100', count = '1') =>
     archive(
       pax([
@@ -435,7 +568,37 @@ describe('createTarReader reads sparse files', () => {
     ['the size is no number', zero1('0,4', '-1')],
     ['the map in the body is no number', one0('x\n')],
     ['the map in the body is cut off', one0('9\n1\n')],
+    ['the map in the body has a line without an end', one0('0'.repeat(512))],
+    ['a line of the map in the body goes on for ever', one0(`2\n${'0'.repeat(510)}`)],
     ['the format is unknown', one0('0\n', [['GNU.sparse.minor', '7']])],
+    ['half of the format is missing', one0('0\n', [['GNU.sparse.minor', '']])],
+    ['it has two sizes', one0('0\n', [['GNU.sparse.size', '99']])],
+    ['there is a size and no map', archive(pax([['GNU.sparse.size', '9']]), member({ name: 'x' }))],
+    ['there is a name and no map', archive(pax([['GNU.sparse.name', 'y']]), member({ name: 'x' }))],
+    [
+      'lengths come before offsets',
+      archive(
+        pax([
+          ['GNU.sparse.size', '9'],
+          ['GNU.sparse.numblocks', '1'],
+          ['GNU.sparse.numbytes', '4'],
+          ['GNU.sparse.offset', '0'],
+        ]),
+        member({ name: 'x' }, 'abcd'),
+      ),
+    ],
+    [
+      'two numbers are in one',
+      archive(
+        pax([
+          ['GNU.sparse.size', '9'],
+          ['GNU.sparse.numblocks', '1'],
+          ['GNU.sparse.offset', '0,4'],
+        ]),
+        member({ name: 'x' }, 'abcd'),
+      ),
+    ],
+    ['the header is no GNU one', archive(member({ name: 'x', type: 'S' }))],
     [
       'a directory is sparse',
       archive(
@@ -489,8 +652,16 @@ describe('createTarReader refuses as LAYER_CORRUPT', () => {
     ['a hard link to nothing', archive(member({ name: 'x', type: '1' }))],
     ['a symlink to nothing', archive(member({ name: 'x', type: '2' }))],
     ['a file in place of the root', archive(member({ name: './', size: 1 }))],
-    ['a hard link with a body', archive(member({ name: 'x', type: '1', linkname: 'y' }, 'body'))],
-    ['an unknown type', archive(member({ name: 'x', type: 'V' }))],
+    ['an unknown type', archive(member({ name: 'x', type: 'Z' }))],
+    ['a folder of an incremental dump', archive(member({ name: 'x/', type: 'D' }, 'Yy\0\0'))],
+    ['a file of another volume', archive(member({ name: 'x', type: 'M' }))],
+    ['long names of old GNU tar', archive(member({ name: 'x', type: 'N' }))],
+    ['an extended header of Solaris', archive(member({ name: 'x', type: 'X' }))],
+    ['a volume label with a body', archive(member({ name: 'x', type: 'V' }, 'body'))],
+    [
+      'a volume label with an extended header',
+      archive(pax([['path', 'x']]), member({ name: 'x', type: 'V' })),
+    ],
     ['a header after one zero block', archive(zeroBlock, member({ name: 'x' }))],
     ['an extended header before the end', archive(pax([['path', 'x']]))],
     ['an extended header and no more', pax([['path', 'x']])],
@@ -518,8 +689,8 @@ describe('createTarReader refuses as LAYER_LIMIT', () => {
   const hole = archive(
     pax([
       ['GNU.sparse.size', '1000'],
-      ['GNU.sparse.numblocks', '0'],
-      ['GNU.sparse.map', ''],
+      ['GNU.sparse.numblocks', '1'],
+      ['GNU.sparse.map', '1000,0'],
     ]),
     member({ name: 'x' }),
   );
@@ -592,21 +763,42 @@ describe('createTarReader refuses as LAYER_LIMIT', () => {
   ])('%s', (_, tar, limits) => {
     expect(failure(tar, limits).code).toBe('LAYER_LIMIT');
   });
+
+  test('with the limit, and with what would let it pass where that is known', () => {
+    const long = archive(gnuLong('L', 'n'.repeat(9000)), member({ name: 'x' }));
+    const error = failure(long);
+    expect(error.message).toBe(
+      'reading the tar at byte 9728: found a name of 9000 bytes, wanted at most 4096 (the limit nameLength)',
+    );
+    expect(error.hint).toBe(
+      'osv-convert pull --limit nameLength=9000 IMAGE, if you trust the image',
+    );
+    expect(readTar(long, { nameLength: 9000 })).toHaveLength(1);
+  });
 });
 
 describe('createTarReader gives the same entries', () => {
   const map = Buffer.alloc(512);
   map.write('2\n100\n4\n700\n2\n');
-  const tar = Buffer.concat([
-    archive(
-      member({ name: './', type: '5' }),
+  const continued = Buffer.alloc(512);
+  continued.set(gnuMap([[900, 2]]));
+  const gnuRuns = [
+    [386, gnuMap([[10, 4]])],
+    [482, '\x01'],
+    [483, '00000002000\0'],
+  ] as const;
+  /** Each with what belongs to it. */
+  const members = [
+    [member({ name: './', type: '5' })],
+    [
       pax([
         ['SCHILY.xattr.user.x', Buffer.alloc(700, 0xff)],
         ['path', 'p'.repeat(600)],
       ]),
       member({ name: 'x' }, Buffer.alloc(1500, 'q')),
-      gnuLong('L', 'n'.repeat(513)),
-      member({ name: 'x' }, 'short'),
+    ],
+    [gnuLong('L', 'n'.repeat(513)), member({ name: 'x' }, 'short')],
+    [
       pax([
         ['GNU.sparse.major', '1'],
         ['GNU.sparse.minor', '0'],
@@ -614,11 +806,17 @@ describe('createTarReader gives the same entries', () => {
         ['GNU.sparse.realsize', '1000'],
       ]),
       member({ name: 'x' }, Buffer.concat([map, Buffer.from('abcdef')])),
-      member({ name: 'l', type: '2', linkname: 'target' }),
-      member({ name: 'd/.wh..wh..opq' }),
-    ),
-    Buffer.alloc(3000, 'trailer'),
-  ]);
+    ],
+    [
+      header({ name: 'old', type: 'S', magic: 'gnu', patches: gnuRuns }, 6),
+      continued,
+      Buffer.alloc(512, 'a'),
+    ],
+    [member({ name: 'l', type: '2', linkname: 'target' })],
+    [member({ name: 'h', type: '1', linkname: 'x' }, Buffer.alloc(600, 'b'))],
+    [member({ name: 'd/.wh..wh..opq' })],
+  ].map((parts) => Buffer.concat(parts));
+  const tar = Buffer.concat([archive(...members), Buffer.alloc(3000, 'trailer')]);
   const whole = readTar(tar);
 
   test('when every byte comes alone', () => {
@@ -648,13 +846,25 @@ describe('createTarReader gives the same entries', () => {
     );
   });
 
-  test('or fails as a StoreError, wherever it is cut off', () => {
-    for (let length = 1; length < 6000; length += 131) {
-      try {
-        readTar(tar.subarray(0, length));
-      } catch (error) {
-        expect(error).toBeInstanceOf(StoreError);
+  test('up to where it is cut off between members, and fails as LAYER_CORRUPT anywhere else', () => {
+    let end = 0;
+    const ends = members.map(({ length }) => {
+      end += length;
+      return end;
+    });
+    // A hard link without the body it claims is whole.
+    const linkEnd = end - 512 - 1024;
+    const found: Entry[] = [];
+    const reader = createTarReader((entry) => found.push(entry), defaultLimits);
+    for (let length = 1; length <= end; length += 1) {
+      reader.push(tar.subarray(length - 1, length));
+      if (ends.includes(length) || length === linkEnd) {
+        reader.end();
+      } else {
+        expect(() => reader.end()).toThrow(expect.objectContaining({ code: 'LAYER_CORRUPT' }));
       }
+      const at = ends.indexOf(length);
+      if (at !== -1) expect(found).toEqual(whole.slice(0, at + 1));
     }
   });
 });

@@ -1,10 +1,18 @@
-import { type DiffID, type Layer, type Store, StoreError } from '../store/index.ts';
-import { type LayerContents, openContents } from './tree/contents.ts';
-import { flatten } from './tree/flatten.ts';
-import type { Tree } from './tree/tree.ts';
+import {
+  type DiffID,
+  type Layer,
+  type LayerIndex,
+  type Store,
+  StoreError,
+} from '../../store/index.ts';
+import { type LayerContents, openContents } from './contents.ts';
+import { flatten } from './flatten.ts';
+import type { Tree } from './tree.ts';
 
 /** Layers that stay open until the work on their files is done. */
 export interface OpenLayers {
+  /** Opens a layer: what it holds. @throws BLOB_MISSING, STORE_CORRUPT. */
+  open(diffID: DiffID): Promise<LayerIndex>;
   /** Opens the layers, bottom first, and merges them. @throws BLOB_MISSING, STORE_CORRUPT, LAYER_CORRUPT. */
   flatten(diffIDs: readonly DiffID[]): Promise<Tree>;
   /** The files of every layer opened so far. */
@@ -22,15 +30,17 @@ export async function withLayers<T>(
 ): Promise<T> {
   const layers = new Map<DiffID, Layer>();
   const contents = openContents(layers);
+  const open = async (diffID: DiffID): Promise<LayerIndex> => {
+    const layer = layers.get(diffID) ?? (await store.layers.open(diffID));
+    layers.set(diffID, layer);
+    return layer.index;
+  };
   try {
     return await use({
+      open,
       async flatten(diffIDs) {
         const indexes = [];
-        for (const diffID of diffIDs) {
-          const layer = layers.get(diffID) ?? (await store.layers.open(diffID));
-          layers.set(diffID, layer);
-          indexes.push(layer.index);
-        }
+        for (const diffID of diffIDs) indexes.push(await open(diffID));
         return flatten(indexes);
       },
       contents,

@@ -1,0 +1,412 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { errorCodeOf } from '../../../src/error.ts';
+import { flatten, flattenEach } from '../../../src/tree/flatten.ts';
+import { historyOf } from '../../../src/tree/history.ts';
+import { listTree } from '../../../src/tree/list.ts';
+import { lookup } from '../../../src/tree/lookup.ts';
+import type { PathEvent } from '../../../src/tree/path-history.ts';
+import type { Node, Tree } from '../../../src/tree/tree.ts';
+import { walkTree } from '../../../src/tree/walk.ts';
+import { defaultLimits, type LayerIndex } from '../../../store/index.ts';
+import {
+  directory,
+  file,
+  hardlink,
+  type LayerItem,
+  opaque,
+  special,
+  symlink,
+  whiteout,
+} from '../../support/layers.ts';
+import { layers } from './layer-index.ts';
+import { randomLayers } from './random-layers.ts';
+
+/** Layers whose files lie at places of their own. */
+function placed(...items: readonly (readonly LayerItem[])[]): readonly LayerIndex[] {
+  return layers(...items).map((layer) => ({
+    ...layer,
+    entries: layer.entries.map((entry, at) =>
+      entry.kind === 'file' ? { ...entry, offset: 1024 * at } : entry,
+    ),
+  }));
+}
+
+/** The events of a path in short: layer, event, and what differs. */
+function told(path: string, ...items: readonly (readonly LayerItem[])[]): readonly string[] {
+  const [history] = historyOf(placed(...items), [path]).paths;
+  return (history?.events ?? []).map(({ layer, event, aspects }) =>
+    [layer, event, ...aspects].join(' '),
+  );
+}
+
+function events(path: string, ...items: readonly (readonly LayerItem[])[]): readonly PathEvent[] {
+  return historyOf(placed(...items), [path]).paths.flatMap((history) => history.events);
+}
+
+const runs = { numRuns: 1500, seed: 20_250_601 };
+
+/** The trees of all layers up to each, or undefined when a layer is corrupt. */
+function prefixes(given: readonly LayerIndex[]): readonly Tree[] | undefined {
+  try {
+    return given.map((_, at) => flatten(given.slice(0, at + 1)));
+  } catch (error) {
+    if (errorCodeOf(error) === undefined) throw error;
+    return undefined;
+  }
+}
+
+describe('flattenEach', () => {
+  test('gives what flatten gives of the layers up to each, for any layers', () => {
+    let compared = 0;
+    fc.assert(
+      fc.property(randomLayers(), (given) => {
+        const expected = prefixes(given);
+        if (!expected) return;
+        compared += 1;
+        expect([...flattenEach(given)].map(listTree)).toEqual(expected.map(listTree));
+      }),
+      runs,
+    );
+    expect(compared).toBeGreaterThan(500);
+  });
+
+  test('keeps the folders that a layer does not touch', () => {
+    const [first, second] = [
+      ...flattenEach(
+        layers([file('a/x', ''), file('b/c/x', '')], [file('a/y', ''), whiteout('b/none')]),
+      ),
+    ];
+    const of = (tree: Tree | undefined, path: string) => tree && lookup(tree, path)?.node;
+    expect(of(second, '/b/c')).toBe(of(first, '/b/c'));
+    expect(of(second, '/a')).not.toBe(of(first, '/a'));
+    expect(of(second, '/a/x')).toBe(of(first, '/a/x'));
+  });
+});
+
+describe('historyOf', () => {
+  test('counts as naive sets of paths do, for any layers', () => {
+    fc.assert(
+      fc.property(randomLayers(), (given) => {
+        const trees = prefixes(given);
+        if (!trees) return;
+        const lines = [flatten([]), ...trees].map(properties);
+        const expected = trees.map((_, at) => {
+          const [before = new Map(), after = new Map()] = lines.slice(at, at + 2);
+          const both = [...after.keys()].filter((path) => before.has(path));
+          return {
+            added: after.size - both.length,
+            changed: both.filter((path) => before.get(path) !== after.get(path)).length,
+            removed: before.size - both.length,
+          };
+        });
+        const counts = historyOf(given).layers.map(({ added, changed, removed }) => {
+          return { added, changed, removed };
+        });
+        expect(counts).toEqual(expected);
+      }),
+      runs,
+    );
+  });
+
+  test('has every content either in the final tree or among the wasted, for any layers', () => {
+    fc.assert(
+      fc.property(randomLayers(), (given) => {
+        if (!prefixes(given)) return;
+        const { layers: effects, waste, tree } = historyOf(given);
+        // Sizes occur once, so that they tell which file it is.
+        const seen = new Set(
+          [...walkTree(flatten(given))].flatMap(({ node }) => sizeOf(node) ?? []),
+        );
+        const all = given.flatMap(({ entries }) =>
+          entries.flatMap((entry) => (entry.kind === 'file' ? entry.size : [])),
+        );
+        const wasted = waste.flatMap(({ copies }) => copies.map(({ bytes }) => bytes));
+        expect([...seen, ...wasted].sort()).toEqual(all.sort());
+        expect(effects.map((layer) => layer.wasted)).toEqual(
+          given.map((_, at) =>
+            sum(waste.flatMap(({ copies }) => copies).filter(({ layer }) => layer === at + 1)),
+          ),
+        );
+        expect(sum(waste)).toBe(sum(wasted.map((bytes) => ({ bytes }))));
+        expect(listTree(tree)).toBe(listTree(flatten(given)));
+      }),
+      runs,
+    );
+  });
+
+  test('names as the last layer to bring a path the one whose node flatten has, for any layers', () => {
+    let compared = 0;
+    fc.assert(
+      fc.property(randomLayers(), (given) => {
+        const trees = prefixes(given);
+        const final = trees?.at(-1);
+        if (!trees || !final) return;
+        const paths = [...walkTree(final)].map(({ path }) => path);
+        for (const { path, events, seen } of historyOf(given, paths).paths) {
+          const node = lookup(final, path, { follow: false })?.node;
+          if (!node || node.kind === 'directory') continue;
+          compared += 1;
+          // Where it stands for good: before that another node was there, or none.
+          const last = trees.findLastIndex((tree, at) => {
+            const before = trees[at - 1];
+            const old = before && lookup(before, path, { follow: false })?.node;
+            return !isSame(lookup(tree, path, { follow: false })?.node, old);
+          });
+          const shown = events.filter(({ event }) => event !== 'again').at(-1);
+          expect(shown?.layer).toBe(last + 1);
+          if (node.kind !== 'file' || node.content.kind !== 'layer') continue;
+          const { layer } = node.content;
+          expect(seen?.bytesOf).toBe(given.findIndex(({ diffID }) => diffID === layer) + 1);
+          expect(events.at(-1)?.bytesOf).toBe(seen?.bytesOf);
+        }
+      }),
+      runs,
+    );
+    expect(compared).toBeGreaterThan(500);
+  });
+
+  test('follows any path, also through links, to what flatten has there at the end', () => {
+    const path = fc
+      .array(fc.constantFrom('a', 'b', 'c', '..'), { minLength: 1, maxLength: 4 })
+      .map((names) => names.join('/'));
+    fc.assert(
+      fc.property(randomLayers(), path, (given, path) => {
+        const trees = prefixes(given);
+        if (!trees) return;
+        const [followed] = historyOf(given, [path]).paths;
+        const tree = trees.at(-1);
+        const final = tree && lookup(tree, path, { follow: false });
+        expect(followed?.seen?.path).toBe(final?.path);
+        expect(followed?.seen && properties({ root: directoryOf(followed.seen.node) })).toEqual(
+          final && properties({ root: directoryOf(final.node) }),
+        );
+        const isThere = (tree: Tree) => lookup(tree, path, { follow: false }) !== undefined;
+        const states = [isThere({ root: directoryOf() }), ...trees.map(isThere)];
+        for (const [at, now] of states.entries()) {
+          if (at === 0) continue;
+          const event = followed?.events.find(({ layer }) => layer === at)?.event;
+          if (now && !states[at - 1]) expect(['added', 'leads']).toContain(event);
+          else if (!now && states[at - 1]) expect(['removed', 'hidden']).toContain(event);
+          else expect([undefined, ...(now ? middle : [])]).toContain(event);
+        }
+      }),
+      runs,
+    );
+  });
+
+  test('is linear when 127 layers each touch a little of 50,000 files', () => {
+    const base = Array.from({ length: 50_000 }, (_, i) =>
+      file(`usr/share/dir${i % 500}/f${i}`, ''),
+    );
+    const above = Array.from({ length: 126 }, (_, at) => [
+      file(`usr/share/dir${at}/new`, 'x'),
+      whiteout(`usr/share/dir${at}/f${at}`),
+    ]);
+    const given = placed(base, ...above);
+    const start = performance.now();
+    const { layers: effects } = historyOf(given, ['/usr/share/dir3/f3']);
+    const elapsed = performance.now() - start;
+    expect(effects.at(-1)).toMatchObject({ added: 1, changed: 0, removed: 1 });
+    expect(elapsed).toBeLessThan(10_000);
+  });
+
+  test('goes through folders as deep as flatten allows', () => {
+    const deep = directory('d/'.repeat(2048).slice(0, -1));
+    const { layers: effects } = historyOf(placed([deep], [whiteout('d')]), ['/d/d']);
+    expect(effects).toMatchObject([{ added: 2048 }, { removed: 2048 }]);
+    expect(defaultLimits.nameLength).toBe(4096);
+  });
+});
+
+const middle = ['changed', 'again', 'leads', 'below'];
+
+function sum(items: readonly { readonly bytes: number }[]): number {
+  return items.reduce((total, { bytes }) => total + bytes, 0);
+}
+
+function sizeOf(node: Node): number | undefined {
+  return node.kind === 'file' ? node.content.size : undefined;
+}
+
+function directoryOf(node?: Node): Tree['root'] {
+  const entries = new Map(node ? [['x', node]] : []);
+  return { kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: 0, entries };
+}
+
+/** All that the random layers set of each path, as text. */
+function properties(tree: Tree): Map<string, string> {
+  return new Map(
+    [...walkTree(tree)].map(({ path, node }) => {
+      const mode = node.kind === 'symlink' ? '' : node.mode;
+      const target = node.kind === 'symlink' ? node.target : '';
+      return [path, [node.kind, mode, sizeOf(node), target].join(' ')];
+    }),
+  );
+}
+
+function isSame(a: Node | undefined, b: Node | undefined): boolean {
+  if (!a || !b) return a === b;
+  const [one, other] = [a, b].map((node) => properties({ root: directoryOf(node) }).get('/x'));
+  return one === other;
+}
+
+describe('historyOf, of layers', () => {
+  test('counts the bytes that a layer above replaces or removes, with the layer that did so', () => {
+    const { layers: effects, waste } = historyOf(
+      placed(
+        [file('etc/a', '12345'), file('etc/b', '123'), file('etc/kept', '1')],
+        [file('etc/a', '1234567')],
+        [whiteout('etc/b')],
+        [whiteout('etc'), file('etc/kept', '12')],
+      ),
+    );
+    expect(effects.map(({ wasted }) => wasted)).toEqual([9, 7, 0, 0]);
+    expect(waste).toEqual([
+      {
+        path: '/etc/a',
+        bytes: 12,
+        copies: [
+          { layer: 1, bytes: 5, endedBy: 2, how: 'replaced' },
+          { layer: 2, bytes: 7, endedBy: 4, how: 'removed' },
+        ],
+      },
+      {
+        path: '/etc/b',
+        bytes: 3,
+        copies: [{ layer: 1, bytes: 3, endedBy: 3, how: 'removed' }],
+      },
+      {
+        path: '/etc/kept',
+        bytes: 1,
+        copies: [{ layer: 1, bytes: 1, endedBy: 4, how: 'replaced' }],
+      },
+    ]);
+  });
+
+  test('counts a duplicate in one layer as wasted by that layer', () => {
+    const { waste } = historyOf(placed([file('a', '123'), file('a', '12')]));
+    expect(waste).toMatchObject([
+      { path: '/a', bytes: 3, copies: [{ layer: 1, endedBy: 1, how: 'replaced' }] },
+    ]);
+  });
+
+  test('wastes nothing of a file as long as one of its names is left', () => {
+    const lower = [file('a', '123'), hardlink('b', 'a')];
+    expect(historyOf(placed(lower, [whiteout('a')])).waste).toEqual([]);
+    expect(
+      historyOf(placed([file('a', '123')], [hardlink('c', 'a'), whiteout('a')])).waste,
+    ).toEqual([]);
+    expect(historyOf(placed(lower, [whiteout('a')], [file('b', '')])).waste).toMatchObject([
+      { path: '/b', bytes: 3, copies: [{ layer: 1, endedBy: 3, how: 'replaced' }] },
+    ]);
+  });
+
+  test('wastes nothing of a layer that stands twice and whose files are seen', () => {
+    const [twice, between] = placed([file('a', '123')], [whiteout('a')]);
+    if (!twice || !between) throw new Error('no layers');
+    const { waste, paths } = historyOf([twice, between, twice], ['/a']);
+    expect(waste).toEqual([]);
+    expect(paths[0]?.seen?.bytesOf).toBe(3);
+  });
+
+  test('counts what a tar stores of a sparse file, not its holes', () => {
+    const [layer] = layers([file('a', '')]);
+    if (!layer) throw new Error('no layer');
+    const sparse = layer.entries.map((entry) =>
+      entry.kind === 'file'
+        ? { ...entry, size: 2 ** 30, extents: [{ position: 5, offset: 512, length: 7 }] }
+        : entry,
+    );
+    const { layers: effects } = historyOf([{ ...layer, entries: sparse }]);
+    expect(effects).toMatchObject([{ files: 1, bytes: 7, wasted: 0 }]);
+  });
+
+  test('counts nothing when a layer brings what is there', () => {
+    const same = [directory('d', { mode: 0o700 }), file('d/a', '1'), symlink('l', 'd')];
+    expect(historyOf(placed(same, same)).layers[1]).toMatchObject({
+      ...{ added: 0, changed: 0, removed: 0, wasted: 0 },
+    });
+  });
+});
+
+describe('historyOf, of paths', () => {
+  test.each<[string, readonly LayerItem[], string]>([
+    ['its content', [file('a/x', '22')], '2 changed size content'],
+    ['its mode', [file('a/x', '1', { mode: 0o600 })], '2 changed mode'],
+    ['its owner', [file('a/x', '1', { uid: 7 })], '2 changed owner'],
+    ['its time', [file('a/x', '1', { mtime: 7 })], '2 changed mtime'],
+    ['its attributes', [file('a/x', '1', { xattrs: { 'user.a': 'AA==' } })], '2 changed xattrs'],
+    ['its kind', [directory('a/x')], '2 changed kind'],
+    ['nothing', [file('a/x', '1')], '2 again'],
+    ['it away', [whiteout('a/x')], '2 removed'],
+    ['all in its folder away', [opaque('a')], '2 removed'],
+    ['its folder away', [whiteout('a')], '2 removed'],
+    ['a file in place of its folder', [file('a', '')], '2 removed'],
+  ])('tells of a layer that brings %s', (_, layer, expected) => {
+    expect(told('/a/x', [file('a/x', '1')], layer, [file('b', '')])).toEqual(['1 added', expected]);
+  });
+
+  test('names the folder that went with all in it', () => {
+    const lower = [file('a/b/c/x', '1')];
+    expect(events('/a/b/c/x', lower, [whiteout('a/b')])[1]).toMatchObject({ with: '/a/b' });
+    expect(events('/a/b/c/x', lower, [file('a/b', '')])[1]).toMatchObject({ with: '/a/b' });
+    expect(events('/a/b/c/x', lower, [whiteout('a/b/c/x')])[1]).not.toHaveProperty('with');
+  });
+
+  test('tells of a link among the parents that leads elsewhere now', () => {
+    const lower = [file('old/x', '1'), file('new/x', '22'), symlink('l', 'old')];
+    expect(events('/l/x', lower, [symlink('l', 'new')])).toMatchObject([
+      { layer: 1, event: 'added', path: '/old/x' },
+      { layer: 2, event: 'leads', path: '/new/x', from: '/old/x', aspects: ['size', 'content'] },
+    ]);
+    expect(events('/l/x', lower, [symlink('l', 'nowhere')])[1]).toMatchObject({
+      event: 'hidden',
+      path: '/old/x',
+    });
+    expect(events('/l/x', [file('old/x', '1')], [symlink('l', 'old')])).toMatchObject([
+      { layer: 2, event: 'leads', path: '/old/x', bytesOf: 1 },
+    ]);
+    expect(events('/l/x', lower, [directory('l'), file('l/x', '1')])[1]).toMatchObject({
+      ...{ event: 'changed', path: '/l/x', from: '/old/x', aspects: [] },
+    });
+  });
+
+  test('tells of writes through a link of a lower layer, and of those to the link itself', () => {
+    const lower = [file('usr/lib/x', '1'), symlink('lib', 'usr/lib')];
+    expect(told('/usr/lib/x', lower, [file('lib/x', '22')])).toEqual([
+      '1 added',
+      '2 changed size content',
+    ]);
+    expect(told('lib', lower, [symlink('lib', '/usr/lib')])).toEqual([
+      '1 added',
+      '2 changed target',
+    ]);
+  });
+
+  test('tells whose bytes a hard link has', () => {
+    const [, linked] = events('/b', [file('a', '1')], [], [hardlink('b', 'a')]);
+    expect(linked).toBeUndefined();
+    const [brought] = events('/b', [file('a', '1')], [], [hardlink('b', 'a')]);
+    expect(brought).toMatchObject({ layer: 3, event: 'added', bytesOf: 1 });
+  });
+
+  test('counts what changed below a folder', () => {
+    const lower = [file('a/x', '1'), file('a/y', '1'), special('p', 'fifo')];
+    const [added, below, gone] = events(
+      '/a',
+      lower,
+      [file('a/x', '22'), file('a/z', ''), whiteout('a/y')],
+      [whiteout('a')],
+    );
+    expect(added).toMatchObject({ event: 'added', below: { added: 2, changed: 0, removed: 0 } });
+    expect(below).toMatchObject({ event: 'below', below: { added: 1, changed: 1, removed: 1 } });
+    expect(gone).toMatchObject({ event: 'removed', below: { added: 0, changed: 0, removed: 2 } });
+    expect(told('/', lower, [file('a/x', '1')])).toEqual(['1 below']);
+  });
+
+  test('has no events and sees nothing when no layer ever had the path', () => {
+    const [history] = historyOf(placed([file('a', '')]), ['/b']).paths;
+    expect(history).toEqual({ path: '/b', events: [] });
+  });
+});
