@@ -57,7 +57,16 @@ export function composeGuest(
   const { tree, ...reach } =
     options === undefined
       ? { tree: root.tree }
-      : reachable(root.tree, contents, { app, runtime, program: launch.program }, options);
+      : reachable(
+          root.tree,
+          contents,
+          {
+            app: { ...app, env: new Map([...app.env, ...user]) },
+            runtime,
+            program: launch.program,
+          },
+          options,
+        );
   const appFolder = folderOf(app.assembly ?? app.executable);
   const environment = osvEnvironment(
     { ...app, env: new Map([...app.env, ...Object.entries(launch.env)]) },

@@ -1,38 +1,81 @@
 import type { DotnetApp } from '../../dotnet/app.ts';
 import type { Files } from '../../dotnet/files.ts';
 import { readAssembly } from '../../dotnet/metadata/assembly.ts';
+import type { SyncAccess } from '../../tree/access.ts';
 
 /** Opened by name when they are first needed (ICU, OpenSSL, GSSAPI, zlib), so that nothing declares the need. */
 const openedByName =
-  /^(?:libicu(?:uc|i18n|data)|libssl|libcrypto|libgssapi_krb5|libz)\.so(?:\.[\d.]+)?$/;
+  /^(libicu(?:uc|i18n|data)|libssl|libcrypto|libgssapi_krb5|libz)\.so(?:\.[\d.]+)?$/;
 
 const icu = /^libicu/;
 
+/** What comes with a library of the list, and is not named by what opens that. */
+const companions: Readonly<Record<string, string>> = {
+  libcrypto: 'libssl',
+  libicudata: 'libicuuc',
+};
+
+type App = Pick<DotnetApp, 'kind' | 'executable' | 'invariantGlobalization' | 'env'>;
+
 /**
  * Libraries of the distribution that are loaded by name: those .NET opens itself, and those the app's
- * assemblies call functions of (P/Invoke), by the names the runtime tries for them. `folder` is the
- * app's. Names that a program makes up as it runs cannot be known.
+ * assemblies call functions of (P/Invoke), by the names the runtime tries for them. A Native AOT program
+ * has the names of what it may open in it. Names that a program makes up as it runs cannot be known.
  */
 export function librariesByName(
-  app: Pick<DotnetApp, 'kind' | 'invariantGlobalization'>,
+  app: App,
   files: Files,
   assemblies: readonly string[],
 ): readonly string[] {
-  const wanted = new Set<string>();
-  for (const path of assemblies) {
-    for (const { library } of files.read(path, readAssembly)?.imports ?? []) {
-      for (const name of [library, `lib${library}.so`, `${library}.so`, `lib${library}`]) {
-        wanted.add(name);
-      }
-    }
-  }
-  const isManaged = app.kind !== 'native-aot';
-  const isOpened = (name: string): boolean =>
-    openedByName.test(name) && !(icu.test(name) && app.invariantGlobalization);
+  const imported = importedNames(files, assemblies);
+  const known = new Map<string, boolean>();
+  const isNamed = (stem: string): boolean => {
+    const found = known.get(stem) ?? mentions(files, app.executable, stem);
+    known.set(stem, found);
+    return found;
+  };
+  const isOpened = (name: string): boolean => {
+    const stem = openedByName.exec(name)?.[1];
+    if (stem === undefined || (icu.test(stem) && isInvariant(app))) return false;
+    return app.kind !== 'native-aot' || isNamed(companions[stem] ?? stem);
+  };
   return ['/usr/lib', '/'].flatMap((folder) =>
     files
       .list(folder)
-      .filter((name) => wanted.has(name) || (isManaged && isOpened(name)))
+      .filter((name) => imported.has(name) || isOpened(name))
       .map((name) => `${folder === '/' ? '' : folder}/${name}`),
   );
+}
+
+function importedNames(files: Files, assemblies: readonly string[]): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const path of assemblies) {
+    for (const { library } of files.read(path, readAssembly)?.imports ?? []) {
+      for (const name of [library, `lib${library}.so`, `${library}.so`, `lib${library}`]) {
+        names.add(name);
+      }
+    }
+  }
+  return names;
+}
+
+function isInvariant({ invariantGlobalization, env }: App): boolean {
+  const setting = env.get('DOTNET_SYSTEM_GLOBALIZATION_INVARIANT') ?? '';
+  return invariantGlobalization || /^(?:1|true)$/i.test(setting);
+}
+
+/** In bytes. */
+const sliceSize = 1 << 20;
+
+function mentions(files: Files, path: string, stem: string): boolean {
+  const wanted = `${stem}.so`;
+  const search = (access: SyncAccess): boolean => {
+    // A name may lie across the end of a slice.
+    for (let at = 0; at < access.size; at += sliceSize - wanted.length) {
+      const slice = access.read(at, sliceSize);
+      if (Buffer.from(slice.buffer, slice.byteOffset, slice.length).includes(wanted)) return true;
+    }
+    return false;
+  };
+  return files.read(path, search) ?? false;
 }

@@ -224,7 +224,19 @@ describe('reachable', () => {
     expect(pathsOf(tree, { ...managed, invariantGlobalization: true })).not.toContain(
       '/usr/lib/libicuuc.so.72',
     );
+    const env = new Map([['DOTNET_SYSTEM_GLOBALIZATION_INVARIANT', '1']]);
+    expect(pathsOf(tree, { ...managed, env })).not.toContain('/usr/lib/libicuuc.so.72');
     expect(pathsOf(tree)).toEqual(['/app/run']);
+  });
+
+  test('keeps for a Native AOT program what its own bytes name', () => {
+    const tree = treeOf({
+      '/app/run': { data: Buffer.from('\0libssl.so.3\0') },
+      '/usr/lib/libicuuc.so.72': {},
+      '/usr/lib/libssl.so.3': {},
+      '/usr/lib/libcrypto.so.3': {},
+    });
+    expect(pathsOf(tree)).toEqual(['/app/run', '/usr/lib/libcrypto.so.3', '/usr/lib/libssl.so.3']);
   });
 
   test('keeps and leaves out what it is told', () => {

@@ -7,8 +7,9 @@ import { describe, expect, it } from 'vitest';
 import { type Inventory, takeInventory } from '../../../src/sbom/inventory.ts';
 import type { SyncAccess } from '../../../src/tree/access.ts';
 import { openContents } from '../../../src/tree/contents.ts';
+import { contentsOn } from '../../../src/tree/contents-on.ts';
 import { editTree } from '../../../src/tree/edit.ts';
-import { directory, fileOfAccess, fileOfBytes, symlink } from '../../../src/tree/nodes.ts';
+import { directory, fileOf, fileOfBytes, symlink } from '../../../src/tree/nodes.ts';
 import { top } from '../../support/top.ts';
 import {
   berkeleyDatabase,
@@ -245,7 +246,7 @@ describe('takeInventory', () => {
         throw new Error('it is read');
       },
     };
-    const node = fileOfAccess(access, 0, access.size);
+    const node = fileOf(contentsOn(access)(0, access.size));
     const edits = paths.map((path) => ({ op: 'set', path, node: { ...node } }) as const);
     const tree = editTree({ root: directory() }, edits);
     const { unread } = await takeInventory(tree, openContents(new Map()));
