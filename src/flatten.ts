@@ -2,24 +2,19 @@ import type { Store } from '../store/index.ts';
 import { writeFileOf } from './copy/output-layout.ts';
 import { writeDisk } from './disk/output.ts';
 import { openOutputFile } from './disk/output-file.ts';
-import { ConvertError } from './error.ts';
+import { withAttributes, withTimes } from './export/attributes.ts';
 import { writeFolder } from './export/folder.ts';
 import { gzipped } from './export/gzip.ts';
 import { measureTree } from './export/measure.ts';
 import { checkNewFolder } from './export/private-folder.ts';
 import { readThrough } from './export/read-through.ts';
 import { treeTar } from './export/tar.ts';
-import { withTimes } from './export/times.ts';
+import { checkOutput, type FlattenType, flattenTypeOf } from './flatten-output.ts';
 import { type View, withView } from './look/view.ts';
 import type { PullOptions } from './pull/pull.ts';
 import { planRofs } from './rofs/plan.ts';
 import { rofsSegments } from './rofs/write.ts';
 import type { Tree } from './tree/tree.ts';
-
-export const flattenTypes = ['dir', 'tar', 'tar.gz', 'rofs'] as const;
-
-/** A folder, a tar, or a ROFS as it lies on a disk. */
-export type FlattenType = (typeof flattenTypes)[number];
 
 /** Times are in seconds since 1970. */
 export interface FlattenOptions extends PullOptions {
@@ -34,7 +29,7 @@ export interface FlattenOptions extends PullOptions {
 export interface Flattened {
   readonly output: string;
   readonly type: FlattenType;
-  /** What was flattened, in full. */
+  /** What was flattened, as it was asked for. */
   readonly subject: string;
   readonly kind: View['kind'];
   /** Names that are neither folders nor symbolic links. */
@@ -58,14 +53,14 @@ export async function flatten(
   options: FlattenOptions = {},
 ): Promise<Flattened> {
   const type = options.type ?? flattenTypeOf(output);
+  checkOutput(subject, output);
   if (type === 'dir') checkNewFolder(output);
   else openOutputFile(output).discard();
   const flattened = await withView(store, subject, options, async (view) => {
-    const tree = retimed(view.tree, options);
+    const tree = writable(view, options);
     const { files, bytes } = measureTree(tree);
     const job = { ...view, tree, output, type, bytes, options };
-    const { name, kind } = view;
-    return { output, type, subject: name, kind, files, ...(await writers[type](job)) };
+    return { output, type, subject, kind: view.kind, files, ...(await writers[type](job)) };
   });
   for (const text of flattened.warnings) options.onEvent?.({ event: 'warning', text });
   return flattened;
@@ -84,7 +79,7 @@ export async function flattenToStream(
 ): Promise<void> {
   await withView(store, subject, options, async (view) => {
     await readThrough(view, options.signal);
-    const tar = treeTar(retimed(view.tree, options), view);
+    const tar = treeTar(writable(view, options), view);
     for await (const piece of options.type === 'tar.gz' ? gzipped(tar) : tar) {
       options.signal?.throwIfAborted();
       await write(piece);
@@ -92,18 +87,13 @@ export async function flattenToStream(
   });
 }
 
-/** What an output is by its name; a folder unless the name says otherwise. @throws ConvertError `USAGE`. */
-export function flattenTypeOf(output: string): FlattenType {
-  if (/\.(tar\.gz|tgz)$/.test(output)) return 'tar.gz';
-  if (output.endsWith('.tar')) return 'tar';
-  if (output.endsWith('.rofs')) return 'rofs';
-  const [, suffix] = /(\.tar\.\w+|\.t(?:zst|xz|bz2?))$/.exec(output) ?? [];
-  if (suffix === undefined) return 'dir';
-  throw new ConvertError(
-    'USAGE',
-    `writing ${output}: found a name that ends in ${suffix}, wanted .tar or .tar.gz of a tar`,
-    { hint: 'osv-convert flatten SUBJECT --to - | zstd > FILE.tar.zst' },
-  );
+/** A ROFS has one mode for all, which forbids owners of a folder to remove it. */
+function writable(view: View, options: FlattenOptions): Tree {
+  if (view.hasAttributes) return retimed(view.tree, options);
+  const tree = withAttributes(view.tree, ({ kind, mode }) => {
+    return { mode: kind === 'symlink' ? 0o777 : mode | 0o200 };
+  });
+  return retimed(tree, options);
 }
 
 function retimed(tree: Tree, { mtime, latestMtime }: FlattenOptions): Tree {

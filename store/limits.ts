@@ -57,7 +57,7 @@ export function overLimit(
   const enough = Math.max(2 * limit, Math.ceil(needed));
   return new StoreError(
     'LAYER_LIMIT',
-    `${action}: found ${found}, wanted at most ${limit} (the limit ${name})`,
-    { hint: `osv-convert pull --limit ${name}=${enough} IMAGE, if you trust the image` },
+    `${action}: found ${found}, wanted at most ${limit} (the limit ${name}, to be raised for an image you trust)`,
+    { hint: `osv-convert pull --limit ${name}=${enough} IMAGE` },
   );
 }

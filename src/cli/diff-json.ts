@@ -3,6 +3,7 @@ import { totalsOf } from '../look/diff-totals.ts';
 import { summaryOf } from '../look/node-summary.ts';
 import { type Difference, differingXattrs } from '../tree/diff.ts';
 import type { Node } from '../tree/tree.ts';
+import { jsonText } from './format.ts';
 import { jsonList } from './pieces.ts';
 
 /** What `diff --json` prints; `schemas/diff.schema.json` describes it. */
@@ -11,18 +12,22 @@ export function diffJson(diff: Diff): Generator<string, void, undefined> {
 }
 
 export function* statJson(diff: Diff): Generator<string, void, undefined> {
-  yield `${JSON.stringify(headOf(diff), undefined, 2)}\n`;
+  yield `${jsonText(headOf(diff), 2)}\n`;
 }
 
 function headOf({ before, after, path, compared, paths, differences }: Diff) {
   return {
-    before: { name: before.name, kind: before.kind },
-    after: { name: after.name, kind: after.kind },
+    before: sideOf(before),
+    after: sideOf(after),
     path,
     compared,
     paths,
     totals: totalsOf(differences),
   };
+}
+
+function sideOf({ name, subject, kind }: Side) {
+  return { name, subject, kind };
 }
 
 function* differencesOf({ before, after, differences }: Diff): Generator<unknown> {

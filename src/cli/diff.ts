@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { ConvertError } from '../error.ts';
 import type { Aspect } from '../tree/diff.ts';
 import { type ObtainOptions, pullOptionsOf } from './source-options.ts';
+import { talkOfPulls } from './talk-of-pulls.ts';
 import { addViewOptions } from './viewing.ts';
 
 interface DiffCommandOptions extends ObtainOptions {
@@ -30,7 +31,10 @@ export function addDiff(program: Command): void {
     .option(
       '--ignore <names>',
       'what may differ, such as mtime,owner',
-      (names: string, others: readonly string[] = []) => [...others, ...names.split(',')],
+      (names: string, others: readonly string[] = []) => [
+        ...others,
+        ...names.split(',').map((name) => name.trim()),
+      ],
     )
     .option('--all', 'list what is in added and removed folders, too')
     .option('--stat', 'print counts and bytes only')
@@ -61,8 +65,9 @@ async function diffCommand(
   const { diffJson, statJson } = await import('./diff-json.ts');
   const { inPieces } = await import('./pieces.ts');
   await withSession(command, async ({ globals, store, onEvent, signal, write }) => {
+    const talk = talkOfPulls({ globals, onEvent });
     const told = await pullOptionsOf(options, process.env);
-    const wanted = { ...told, ignore, ...(path !== undefined && { path }), onEvent, signal };
+    const wanted = { ...told, ignore, ...(path !== undefined && { path }), onEvent: talk, signal };
     const found = await diff(store, a, b, wanted);
     const { stat = false, all = false } = options;
     if (options.exitCode && found.differences.length > 0) process.exitCode = differentExitCode;

@@ -3,7 +3,7 @@ import { folderSizes, type OutlineOptions, type OutlineRow, outline } from '../l
 import type { View } from '../look/view.ts';
 import type { Found } from '../tree/lookup.ts';
 import type { Node } from '../tree/tree.ts';
-import { formatBytes } from './format.ts';
+import { formatBytes, jsonText } from './format.ts';
 import { nameText } from './node-row.ts';
 
 export interface DrawOptions extends OutlineOptions {
@@ -40,7 +40,7 @@ export function* treeJson(
 ): Generator<string, void, undefined> {
   const sizes = options.du ? folderSizes(start) : undefined;
   const counts = { directories: 0, files: 0 };
-  yield `${JSON.stringify({ name: view.name, kind: view.kind }).slice(0, -1)},"tree":`;
+  yield `${jsonText({ name: view.name, kind: view.kind }).slice(0, -1)},"tree":`;
   let open = 0;
   let separator = '\n';
   for (const row of outline(start, options)) {
@@ -50,7 +50,7 @@ export function* treeJson(
       open = row.depth;
       separator = ',\n';
     }
-    const text = JSON.stringify(rowJson(row, sizes));
+    const text = jsonText(rowJson(row, sizes));
     const { node, depth } = row;
     if (node.kind === 'directory' && depth < (options.level ?? Number.POSITIVE_INFINITY)) {
       yield `${separator}${text.slice(0, -1)},"entries":[`;
@@ -61,7 +61,7 @@ export function* treeJson(
       separator = ',\n';
     }
   }
-  yield `${']}'.repeat(open)},\n${JSON.stringify(counts).slice(1)}\n`;
+  yield `${']}'.repeat(open)},\n${jsonText(counts).slice(1)}\n`;
 }
 
 function rowJson({ name, node }: OutlineRow, sizes: ReadonlyMap<Node, number> | undefined): object {

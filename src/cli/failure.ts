@@ -1,6 +1,6 @@
 import { StoreError } from '../../store/index.ts';
 import { ConvertError, errorCodeOf, errorTable, exitCodes } from '../error.ts';
-import { printableLines } from './format.ts';
+import { jsonText, printableLines } from './format.ts';
 
 /**
  * Prints a failure on stderr, as JSON where the command line asked for it; returns the exit code. A
@@ -19,7 +19,7 @@ export function reportFailure(error: unknown, argv: readonly string[]): number {
       exitCode,
       ...(hint && { hint }),
     };
-    process.stderr.write(`${JSON.stringify(failure)}\n`);
+    process.stderr.write(`${jsonText(failure)}\n`);
   } else {
     process.stderr.write(
       `osv-convert: ${printableLines(message)}${code === undefined ? '' : ` (${code})`}\n`,

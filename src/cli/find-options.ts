@@ -1,12 +1,23 @@
 import { InvalidArgumentError } from 'commander';
 import type { Criteria, Range } from '../look/criteria.ts';
-import { parseSize } from './units.ts';
+import { readSize } from './units.ts';
 
 const letters = ['f', 'd', 'l', 'c', 'b', 'p'];
 
+/**
+ * As `parse`, for an option whose last value must not win over the others in silence: find(1) wants all of
+ * them.
+ */
+export function once<T>(parse: (text: string) => T): (text: string, previous?: T) => T {
+  return (text, previous) => {
+    if (previous === undefined) return parse(text);
+    throw new InvalidArgumentError('wanted it once: it was given before');
+  };
+}
+
 /** `f,d`. */
 export function parseTypes(text: string): readonly string[] {
-  const types = text.split(',');
+  const types = text.split(',').map((type) => type.trim());
   if (types.every((type) => letters.includes(type))) return types;
   throw new InvalidArgumentError(`wanted some of ${letters.join(',')}`);
 }
@@ -19,9 +30,13 @@ export function parseCountRange(text: string): Range {
   });
 }
 
-/** As `parseCountRange`; in bytes, or with a unit as `parseSize` has them. */
+/** As `parseCountRange`; in bytes, or with a unit as `readSize` has them. */
 export function parseSizeRange(text: string): Range {
-  return rangeOf(text, (size) => parseSize('--size')(size.replace(/c$/, '')));
+  return rangeOf(text, (typed) => {
+    const size = readSize(typed.replace(/c$/, ''));
+    if (size !== undefined) return size;
+    throw new InvalidArgumentError('wanted a size such as 20G, +512MiB or -1c (powers of 1024)');
+  });
 }
 
 function rangeOf(text: string, parse: (number: string) => number): Range {
@@ -45,7 +60,10 @@ export function parseTime(text: string): number {
   if (seconds !== undefined) return Number(seconds);
   const [, day, time] = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)Z?)?$/.exec(text) ?? [];
   const parsed = Date.parse(`${day}T${time ?? '00:00'}Z`) / 1000;
-  if (!Number.isNaN(parsed)) return parsed;
+  // 31 February would be 3 March.
+  const isDay =
+    !Number.isNaN(parsed) && new Date(parsed * 1000).toISOString().startsWith(`${day}T`);
+  if (isDay) return parsed;
   throw new InvalidArgumentError('wanted a time such as 2025-01-31, 2025-01-31T09:30Z or @SECONDS');
 }
 

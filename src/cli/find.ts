@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { Criteria } from '../look/criteria.ts';
 import {
+  once,
   parseCountRange,
   parseDepth,
   parseDigestStart,
@@ -24,29 +25,37 @@ export function addFind(program: Command): void {
     .summary('find files in an image, a layer or a disk')
     .description(
       'Prints the paths of what meets all that is asked, a folder before what it holds, sorted by the ' +
-        'bytes of the names. Control characters and bytes that are not UTF-8 are printed as \\xHH; -0 ' +
-        'prints names as they are.',
+        'bytes of the names. Control characters and bytes that are not UTF-8 are printed as \\xHH or ' +
+        '\\uHHHH, and may be typed so in patterns; -0 prints names as they are.',
     )
     .argument(...subjectArgument)
     .argument('[path...]', 'where to look, links followed (default: /)')
-    .option('--name <glob>', 'pattern of the last name: * ? [a-z] [!a-z] [[:digit:]]')
-    .option('--path <glob>', 'pattern of the whole path; * also stands for /')
-    .option('--type <kinds>', 'f, d, l, c, b, p, or several, with commas', parseTypes)
-    .option('--size <n>', 'bytes of files and links, +N more, -N less, such as +1M', parseSizeRange)
+    .option('--name <glob>', 'pattern of the last name: * ? [a-z] [!a-z] [[:digit:]]', once(String))
+    .option('--path <glob>', 'pattern of the whole path; * also stands for /', once(String))
+    .option('--type <kinds>', 'f, d, l, c, b, p, or several, with commas', once(parseTypes))
+    .option(
+      '--size <n>',
+      'bytes of files and links, +N more, -N less, such as +1M',
+      once(parseSizeRange),
+    )
     .option('--empty', 'files of no bytes and folders of no names')
-    .option('--perm <mode>', 'octal mode; -MODE all of its bits, /MODE any of them', parsePerm)
-    .option('--uid <n>', 'owner: N, +N or -N', parseCountRange)
-    .option('--gid <n>', 'group: N, +N or -N', parseCountRange)
-    .option('--links <n>', 'number of names: N, +N or -N', parseCountRange)
+    .option(
+      '--perm <mode>',
+      'octal mode; -MODE all of its bits, /MODE any of them',
+      once(parsePerm),
+    )
+    .option('--uid <n>', 'owner: N, +N or -N', once(parseCountRange))
+    .option('--gid <n>', 'group: N, +N or -N', once(parseCountRange))
+    .option('--links <n>', 'number of names: N, +N or -N', once(parseCountRange))
     .option(
       '--newer-than <time>',
       'changed after 2025-01-31[T09:30], in UTC, or @SECONDS',
-      parseTime,
+      once(parseTime),
     )
-    .option('--older-than <time>', 'changed before', parseTime)
-    .option('--xattr <glob>', 'pattern of the name of an extended attribute')
-    .option('--digest <digest>', 'of a file; the beginning is enough', parseDigestStart)
-    .option('--max-depth <n>', 'as many levels below each path at most', parseDepth)
+    .option('--older-than <time>', 'changed before', once(parseTime))
+    .option('--xattr <glob>', 'pattern of the name of an extended attribute', once(String))
+    .option('--digest <digest>', 'of a file; the beginning is enough', once(parseDigestStart))
+    .option('--max-depth <n>', 'as many levels below each path at most', once(parseDepth))
     .option('-l, --long', 'as ls --long')
     .addOption(
       new Option('-0, --print0', 'the bytes of each path and a NUL').conflicts(['long', 'json']),

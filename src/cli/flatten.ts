@@ -1,10 +1,12 @@
 import { type Command, Option } from 'commander';
 import { ConvertError } from '../error.ts';
-import type { Flattened, FlattenType } from '../flatten.ts';
+import type { Flattened } from '../flatten.ts';
+import type { FlattenType } from '../flatten-output.ts';
 import { parseMtime, sourceDateEpoch } from './flatten-times.ts';
 import { formatBytes, formatCount, printable } from './format.ts';
 import { type ObtainOptions, pullOptionsOf } from './source-options.ts';
 import { writeStdout } from './stdout.ts';
+import { talkOfPulls } from './talk-of-pulls.ts';
 import { addViewOptions, subjectArgument } from './viewing.ts';
 
 interface FlattenCommandOptions extends ObtainOptions {
@@ -26,7 +28,7 @@ export function addFlatten(program: Command): void {
     )
     .argument(...subjectArgument)
     .requiredOption(
-      '--to <output>',
+      '-o, --to <output>',
       'FILE.tar, FILE.tar.gz, FILE.rofs, else a folder; - for a tar on stdout',
     )
     .addOption(
@@ -70,7 +72,7 @@ async function flattenCommand(
       ...(type && { type }),
       ...(mtime !== undefined && { mtime }),
       ...(latestMtime !== undefined && { latestMtime }),
-      onEvent,
+      onEvent: talkOfPulls({ globals, onEvent }),
       signal,
     };
     if (to === '-') {

@@ -30,7 +30,7 @@ export function formatTable(
   rows: readonly (readonly string[])[],
 ): string {
   const widths = heads.map((head, column) =>
-    Math.max(head.length, ...rows.map((row) => row[column]?.length ?? 0)),
+    rows.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), head.length),
   );
   const line = (cells: readonly string[]): string =>
     cells
@@ -47,7 +47,8 @@ export function quoteWords(words: readonly string[]): string {
 
 /**
  * Foreign text for a terminal: control characters, and those that turn the direction of text, are
- * shown as `\xHH` or `\uHHHH`; a byte that is not UTF-8 (U+DC80 to U+DCFF) as `\xHH`.
+ * shown as `\xHH` or, from U+0080 on, as `\uHHHH`; a byte that is not UTF-8 (U+DC80 to U+DCFF) as
+ * `\xHH`.
  */
 export function printable(text: string): string {
   return text.replace(
@@ -58,10 +59,23 @@ export function printable(text: string): string {
 
 function escapeOf(character: string): string {
   const code = character.charCodeAt(0);
-  const isByte = code <= 0xff || code >= 0xdc80;
-  return isByte
-    ? `\\x${(code & 0xff).toString(16).padStart(2, '0')}`
-    : `\\u${code.toString(16).padStart(4, '0')}`;
+  const isByte = code < 0x80 || code >= 0xdc80;
+  return isByte ? `\\x${(code & 0xff).toString(16).padStart(2, '0')}` : unicodeEscape(character);
+}
+
+function unicodeEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+/**
+ * A value as JSON that may be shown on a terminal: what `printable` hides, and JSON takes as it is, is
+ * escaped, and so means the same.
+ */
+export function jsonText(value: unknown, indent?: number): string {
+  return JSON.stringify(value, undefined, indent).replace(
+    /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    unicodeEscape,
+  );
 }
 
 /** `printable`, line by line. */

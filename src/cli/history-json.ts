@@ -1,5 +1,5 @@
-import type { ImageHistory } from '../look/history.ts';
-import type { PathEvent, PathHistory } from '../tree/path-history.ts';
+import type { FollowedPath, ImageHistory } from '../look/history.ts';
+import type { PathEvent } from '../tree/path-history.ts';
 import type { Node } from '../tree/tree.ts';
 import type { WastedPath } from '../tree/waste.ts';
 import { nodeOf } from './diff-json.ts';
@@ -16,9 +16,9 @@ export function historyJson(
   };
 }
 
-function pathOf({ path, events, seen }: PathHistory): object {
+function pathOf({ path, events, seen, wasted }: FollowedPath): object {
   const end = seen && { path: seen.path, node: own(seen.node), ...bytesOf(seen) };
-  return { path, events: events.map(eventOf), ...(end && { seen: end }) };
+  return { path, events: events.map(eventOf), ...(end && { seen: end }), wasted };
 }
 
 function eventOf(told: PathEvent): object {

@@ -1,5 +1,5 @@
-import type { ImageHistory, LayerHistory } from '../look/history.ts';
-import type { PathEvent, PathHistory } from '../tree/path-history.ts';
+import type { FollowedPath, ImageHistory, LayerHistory } from '../look/history.ts';
+import type { PathEvent } from '../tree/path-history.ts';
 import type { WastedPath } from '../tree/waste.ts';
 import { aspectText, nodeText } from './diff-text.ts';
 import { formatBytes, formatCount, formatTable, printable } from './format.ts';
@@ -75,7 +75,7 @@ export function pathsText(history: ImageHistory, width: number | undefined): str
   return history.paths.map((path) => pathText(history, path, width)).join('\n');
 }
 
-function pathText({ layers }: ImageHistory, told: PathHistory, width: number | undefined): string {
+function pathText({ layers }: ImageHistory, told: FollowedPath, width: number | undefined): string {
   const rows = told.events.flatMap((event) => {
     const layer = layers[event.layer - 1];
     if (!layer) return [];
@@ -83,14 +83,20 @@ function pathText({ layers }: ImageHistory, told: PathHistory, width: number | u
     return [[...headOf(layer), event.event, what, madeBy(layer, width)]];
   });
   const table = formatTable(['LAYER', 'DIFFID', 'EVENT', 'WHAT', 'CREATED BY'], rows);
-  return `${printable(`${told.path}: ${endOf(told)}`)}\n${cut(table, width)}`;
+  return `${printable(`${absolute(told.path)}: ${endOf(told)}`)}\n${cut(table, width)}`;
 }
 
-function endOf({ path, seen }: PathHistory): string {
-  if (!seen) return 'not there in the end';
-  const place = seen.path === `/${path.replace(/^\/+|\/+$/g, '')}` ? '' : `${seen.path}, `;
+function endOf({ path, seen, wasted }: FollowedPath): string {
+  const below = seen?.node.kind === 'directory' ? ' below' : '';
+  const waste = wasted === 0 ? '' : `; ${formatBytes(wasted)} wasted${below}`;
+  if (!seen) return `not there in the end${waste}`;
+  const place = seen.path === absolute(path) ? '' : `${seen.path}, `;
   const bytes = seen.bytesOf === undefined ? '' : `, the bytes of layer ${seen.bytesOf}`;
-  return `${place}${nodeText(seen.node)}${bytes}`;
+  return `${place}${nodeText(seen.node)}${bytes}${waste}`;
+}
+
+function absolute(path: string): string {
+  return `/${path.replace(/^\/+|\/+$/g, '')}`;
 }
 
 function detailsOf(told: PathEvent): readonly string[] {

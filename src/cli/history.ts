@@ -1,6 +1,7 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { addGlobalOptions } from './globals.ts';
 import { addObtainOptions, type ObtainOptions, pullOptionsOf } from './source-options.ts';
+import { talkOfPulls } from './talk-of-pulls.ts';
 
 interface HistoryCommandOptions extends ObtainOptions {
   readonly waste?: true;
@@ -18,7 +19,8 @@ export function addHistory(program: Command): void {
     .description(
       'Tells of each layer, the lowest first, how many paths it added, changed and removed, and how many ' +
         'bytes of its files nobody sees in the end, because a layer above replaced or removed them. Of ' +
-        'a PATH it tells which layers brought, changed, hid or removed it, and whose bytes are seen.',
+        'a PATH it tells which layers brought, changed, hid or removed it, whose bytes are seen, and ' +
+        'how many are wasted.',
     )
     .argument(
       '<ref>',
@@ -26,7 +28,7 @@ export function addHistory(program: Command): void {
     )
     .argument('[path...]', 'paths to follow through the layers')
     .option('--waste', `list the ${fewWasted} paths that waste most`)
-    .option('--all', 'with --waste: list all of them')
+    .addOption(new Option('--all', 'list all of them').implies({ waste: true }))
     .option('--no-trunc', 'print what made a layer in full, also on a terminal')
     .addHelpText('after', examples);
   addGlobalOptions(addObtainOptions(command)).action(historyCommand);
@@ -49,9 +51,10 @@ async function historyCommand(
   const { history } = await import('../look/history.ts');
   const { layersText, pathsText, wasteText } = await import('./history-text.ts');
   const { historyJson } = await import('./history-json.ts');
-  await withSession(command, async ({ store, onEvent, signal, print }) => {
+  await withSession(command, async ({ globals, store, onEvent, signal, print }) => {
+    const talk = talkOfPulls({ globals, onEvent });
     const told = await pullOptionsOf(options, process.env);
-    const found = await history(store, ref, paths, { ...told, onEvent, signal });
+    const found = await history(store, ref, paths, { ...told, onEvent: talk, signal });
     const waste = options.all ? found.waste : found.waste.slice(0, fewWasted);
     const width = options.trunc && process.stdout.isTTY ? process.stdout.columns : undefined;
     const texts = [

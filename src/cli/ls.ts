@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { ObtainOptions } from './source-options.ts';
 import { addViewOptions, subjectArgument, withViewing } from './viewing.ts';
 
@@ -15,13 +15,16 @@ export function addLs(program: Command): void {
     .description(
       'Lists the names in a folder, sorted by their bytes, those that begin with a dot too. Of a layer ' +
         'also what it hides: as character devices 0, 0. Control characters and bytes that are not UTF-8 ' +
-        'are printed as \\xHH, and may be typed so.',
+        'are printed as \\xHH or \\uHHHH, and may be typed so.',
     )
     .argument(...subjectArgument)
     .argument('[path...]', 'folders, or files, which are listed themselves (default: /)')
     .option('-l, --long', 'mode, links, owner, group, size, time (UTC) and what links lead to')
     .option('-R, --recursive', 'the folders in folders, too')
     .option('-d, --directory', 'folders themselves, not what they hold')
+    // What ls(1) is used to be asked for, and what is done anyway.
+    .addOption(new Option('-a, --all').hideHelp())
+    .addOption(new Option('-1').hideHelp())
     .addHelpText('after', examples);
   addViewOptions(command).action(lsCommand);
 }

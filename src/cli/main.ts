@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { ConvertError, exitCodes } from '../error.ts';
+import { exitCodes } from '../error.ts';
 import { addBuild } from './build.ts';
 import { addCat } from './cat.ts';
 import { addCheck } from './check.ts';
@@ -38,35 +38,20 @@ async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv);
     return Number(process.exitCode ?? exitCodes.ok);
   } catch (error) {
-    if (error instanceof StdoutClosed) return exitCodes.ok;
+    if (error instanceof StdoutClosed) return Number(process.exitCode ?? exitCodes.ok);
     if (error instanceof CommanderError && isHelp(error)) {
       return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     }
     const { reportFailure } = await import('./failure.ts');
-    return reportFailure(
-      error instanceof CommanderError ? usageError(error, program) : error,
-      argv,
-    );
+    const { usageError } = await import('./usage-error.ts');
+    const failure = error instanceof CommanderError ? usageError(error, program) : error;
+    return reportFailure(failure, argv);
   }
 }
 
 /** Help or version was printed already. */
 function isHelp({ code }: CommanderError): boolean {
   return ['commander.help', 'commander.helpDisplayed', 'commander.version'].includes(code);
-}
-
-/** What commander finds wrong, told as every other failure is. */
-function usageError({ message }: CommanderError, program: Command): ConvertError {
-  const found = message.replace(/^error: /, '').replaceAll('\n', ' ');
-  return new ConvertError('USAGE', `reading the command line: found ${found}`, {
-    hint: `${wordsOf(program)} --help`,
-  });
-}
-
-/** The command that was typed, as far as there is one of that name. */
-function wordsOf(command: Command): string {
-  const next = command.commands.find((one) => one.name() === command.args[0]);
-  return next === undefined ? command.name() : `${command.name()} ${wordsOf(next)}`;
 }
 
 function createProgram(): Command {

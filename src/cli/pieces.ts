@@ -1,3 +1,5 @@
+import { jsonText } from './format.ts';
+
 /** In UTF-16 code units: large enough that a write costs little, small enough to be nothing in memory. */
 const pieceLength = 2 ** 16;
 
@@ -19,10 +21,10 @@ export function* jsonList(
   name: string,
   items: Iterable<unknown>,
 ): Generator<string, void, undefined> {
-  yield `${JSON.stringify(head).slice(0, -1)},${JSON.stringify(name)}:[`;
+  yield `${jsonText(head).slice(0, -1)},${JSON.stringify(name)}:[`;
   let separator = '\n';
   for (const item of items) {
-    yield separator + JSON.stringify(item);
+    yield separator + jsonText(item);
     separator = ',\n';
   }
   yield '\n]}\n';

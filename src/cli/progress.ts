@@ -1,6 +1,6 @@
 import type { ConvertEvent, OnEvent } from '../event.ts';
 import { paintBars } from './bars.ts';
-import { formatBytes, printable } from './format.ts';
+import { formatBytes, jsonText, printable } from './format.ts';
 import type { GlobalOptions } from './globals.ts';
 import { createTally } from './tally.ts';
 
@@ -127,7 +127,7 @@ function jsonProgress(screen: Screen): Progress {
         if (now - (last.get(running) ?? Number.NEGATIVE_INFINITY) < interval) return;
         last.set(running, now);
       }
-      screen.write(`${JSON.stringify(event)}\n`);
+      screen.write(`${jsonText(event)}\n`);
     },
     clear: () => undefined,
   };

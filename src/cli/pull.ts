@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { ConvertError } from '../error.ts';
 import type { StoredImage } from '../pull/image.ts';
 import type { Pulled } from '../pull/pull.ts';
+import { shellWord } from '../shell-word.ts';
 import { collect } from './env.ts';
 import { formatBytes } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
@@ -68,7 +69,7 @@ async function writeLock(path: string, { name, meaning }: Pulled): Promise<void>
     throw new ConvertError(
       'USAGE',
       `locking ${name}: found --offline, wanted a registry that says what the name means now`,
-      { hint: `osv-convert pull --lock ${path} ${name}` },
+      { hint: `osv-convert pull --lock ${shellWord(path)} ${name}` },
     );
   }
   const { lockImage } = await import('../pull/lock-file.ts');

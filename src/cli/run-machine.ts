@@ -8,6 +8,7 @@ import { findKernel } from '../osv/kernels.ts';
 import { parseCpus, parseMemory } from '../run/machine.ts';
 import { parsePortForward } from '../run/port-forward.ts';
 import { runMachine } from '../run/qemu.ts';
+import { shellWord } from '../shell-word.ts';
 import { parseEnv } from './env.ts';
 import type { Session } from './session.ts';
 import { type ObtainOptions, pullOptionsOf } from './source-options.ts';
@@ -37,7 +38,8 @@ export async function runTarget(
     forwards: (options.publish ?? []).map(parsePortForward),
     env: parseEnv(options.env),
   };
-  if (await isFile(target, { doing: 'running', hint: `osv-convert build REF -o ${target}` })) {
+  const hint = `osv-convert build REF -o ${shellWord(target)}`;
+  if (await isFile(target, { doing: 'running', command: 'run', hint })) {
     await boot(session, target, machine);
     return;
   }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { type OpenStoreOptions, openStore, type Store } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
 import type { OnEvent } from '../event.ts';
+import { jsonText } from './format.ts';
 import { type GlobalOptions, globalOptionsOf } from './globals.ts';
 import { parseLimits } from './limits.ts';
 import { createProgress } from './progress.ts';
@@ -61,7 +62,7 @@ export async function withSession(
       signal: interrupt.signal,
       print: async (value, text) => {
         progress.clear();
-        await writeStdout(globals.json ? `${JSON.stringify(value, undefined, 2)}\n` : text);
+        await writeStdout(globals.json ? `${jsonText(value, 2)}\n` : text);
       },
       write: async (part) => {
         progress.clear();

@@ -34,17 +34,25 @@ function isTime(age: number): boolean {
 }
 
 /**
- * Reads the value of `option`, such as `20G`, `512MiB` or `1.5g`, as bytes: powers of 1024, as
- * docker and podman mean them.
+ * Reads the value of `option` as `readSize` does.
  * @throws ConvertError `USAGE`.
  */
 export function parseSize(option: string): (text: string) => number {
   return (text) => {
-    const [, number, unit = ''] = /^(\d{1,15}(?:\.\d{1,3})?)([kmgtp]?)i?b?$/i.exec(text) ?? [];
-    const size = Math.floor(Number(number) * 1024 ** ' kmgtp'.indexOf(unit.toLowerCase() || ' '));
-    if (Number.isSafeInteger(size)) return size;
+    const size = readSize(text);
+    if (size !== undefined) return size;
     throw wrong(option, text, 'a size such as 20G, 512MiB or 1.5T (powers of 1024)');
   };
+}
+
+/**
+ * `20G`, `512MiB` or `1.5g` as bytes: powers of 1024, as docker and podman mean them; undefined for what is
+ * no size.
+ */
+export function readSize(text: string): number | undefined {
+  const [, number, unit = ''] = /^(\d{1,15}(?:\.\d{1,3})?)([kmgtp]?)i?b?$/i.exec(text) ?? [];
+  const size = Math.floor(Number(number) * 1024 ** ' kmgtp'.indexOf(unit.toLowerCase() || ' '));
+  return Number.isSafeInteger(size) ? size : undefined;
 }
 
 function wrong(option: string, text: string, wanted: string): ConvertError {

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { View } from '../look/view.ts';
 import { addGlobalOptions } from './globals.ts';
 import { addObtainOptions, type ObtainOptions, pullOptionsOf } from './source-options.ts';
+import { talkOfPulls } from './talk-of-pulls.ts';
 
 /** A command that looks into a file system. */
 export interface Viewing {
@@ -34,8 +35,9 @@ export async function withViewing(
   const { withSession } = await import('./session.ts');
   const { withView } = await import('../look/view.ts');
   await withSession(command, async ({ globals, store, onEvent, signal, write }) => {
+    const talk = talkOfPulls({ globals, onEvent });
     const told = await pullOptionsOf(options, process.env);
-    await withView(store, subject, { ...told, onEvent, signal }, async (view) => {
+    await withView(store, subject, { ...told, onEvent: talk, signal }, async (view) => {
       await use({
         view,
         json: globals.json,

@@ -1,4 +1,5 @@
 import { ConvertError } from '../error.ts';
+import { shellWord } from '../shell-word.ts';
 
 /** A disk that says of itself what cannot be. `file` is its path. */
 export function invalidDisk(file: string, found: string, wanted: string): ConvertError {
@@ -21,7 +22,24 @@ export function unsupportedDisk(
 
 /** The command that makes of any disk QEMU knows one that is read here. */
 export function conversionOf(file: string): string {
-  return `qemu-img convert -O raw ${file} disk.raw`;
+  return `qemu-img convert -O raw ${shellWord(file)} disk.raw`;
+}
+
+/** A file that cannot be opened, or is none. */
+export function unreadableDisk(file: string, found: string, cause?: unknown): ConvertError {
+  const opening = `opening the disk ${JSON.stringify(file)}`;
+  if (isForbidden(cause)) {
+    return new ConvertError(
+      'ACCESS_DENIED',
+      `${opening}: found a file this user may not read, wanted one to read`,
+      { hint: `ls -l ${shellWord(file)}`, cause },
+    );
+  }
+  return new ConvertError('USAGE', `${opening}: found ${found}, wanted a file to read`, { cause });
+}
+
+function isForbidden(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && ['EACCES', 'EPERM'].includes(`${cause.code}`);
 }
 
 function sentence(file: string, found: string, wanted: string): string {

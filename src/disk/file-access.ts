@@ -1,7 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { ConvertError } from '../error.ts';
 import type { SyncAccess } from '../tree/access.ts';
-import { invalidDisk } from './disk-error.ts';
+import { invalidDisk, unreadableDisk } from './disk-error.ts';
 
 export interface FileAccess extends SyncAccess {
   /** Nothing can be read any more: whoever tries has made a mistake. */
@@ -10,7 +9,7 @@ export interface FileAccess extends SyncAccess {
 
 /**
  * A file of this machine, read where it is asked for. What its size was when it was opened is its size.
- * @throws ConvertError `USAGE` for what is no file that can be read; `DISK_INVALID`, from `read`, when the
+ * @throws ConvertError `USAGE` for what is no file, `ACCESS_DENIED`; `DISK_INVALID`, from `read`, when the
  * system does not give the bytes.
  */
 export function openFileAccess(path: string): FileAccess {
@@ -45,12 +44,12 @@ function openFile(path: string): { readonly fd: number; readonly size: number } 
     // Else a pipe in the file's place would be waited for.
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
-    throw unreadable(path, wordsOf(cause), cause);
+    throw unreadableDisk(path, wordsOf(cause), cause);
   }
   const stat = fstatSync(fd);
   if (stat.isFile()) return { fd, size: stat.size };
   closeSync(fd);
-  throw unreadable(path, 'something that is no file');
+  throw unreadableDisk(path, 'something that is no file');
 }
 
 function readAt(path: string, fd: number, target: Uint8Array, offset: number): number {
@@ -63,12 +62,4 @@ function readAt(path: string, fd: number, target: Uint8Array, offset: number): n
 
 function wordsOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
-}
-
-function unreadable(path: string, found: string, cause?: unknown): ConvertError {
-  return new ConvertError(
-    'USAGE',
-    `opening the disk ${JSON.stringify(path)}: found ${found}, wanted a file to read`,
-    { cause },
-  );
 }

@@ -6,17 +6,24 @@ export interface Kind {
   /** A disk, of a kind that QEMU reads. */
   readonly isDisk?: true;
   readonly isArchive?: true;
+  /** How a file that is called so is unpacked; a tar in it is read as it is, where `isRead`. */
+  readonly packed?: { readonly ending: string; readonly command: string; readonly isRead: boolean };
 }
 
 /** In bytes: all that the kinds below look at. */
 export const kindReach = 2048;
 
+const gzip = { ending: '.gz', command: 'gunzip -k', isRead: true };
+const zstd = { ending: '.zst', command: 'zstd -d', isRead: true };
+const xz = { ending: '.xz', command: 'xz -dk', isRead: false };
+const bzip2 = { ending: '.bz2', command: 'bzip2 -dk', isRead: false };
+
 /** Magic numbers as latin1. */
 const kinds: readonly Kind[] = [
-  { name: 'a gzip file', offset: 0, magic: '\x1f\x8b' },
-  { name: 'a zstd file', offset: 0, magic: '\x28\xb5\x2f\xfd' },
-  { name: 'an xz file', offset: 0, magic: '\xfd7zXZ\0' },
-  { name: 'a bzip2 file', offset: 0, magic: 'BZh' },
+  { name: 'a gzip file', offset: 0, magic: '\x1f\x8b', packed: gzip },
+  { name: 'a zstd file', offset: 0, magic: '\x28\xb5\x2f\xfd', packed: zstd },
+  { name: 'an xz file', offset: 0, magic: '\xfd7zXZ\0', packed: xz },
+  { name: 'a bzip2 file', offset: 0, magic: 'BZh', packed: bzip2 },
   { name: 'a zip file', offset: 0, magic: 'PK\x03\x04' },
   { name: 'a tar', offset: 257, magic: 'ustar', isArchive: true },
   { name: 'an ELF', offset: 0, magic: '\x7fELF' },

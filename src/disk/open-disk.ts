@@ -1,9 +1,10 @@
 import type { ConvertError } from '../error.ts';
 import { isRofs, superblockSize } from '../rofs/format.ts';
 import type { SyncAccess } from '../tree/access.ts';
-import { conversionOf, invalidDisk, unsupportedDisk } from './disk-error.ts';
+import { invalidDisk, unsupportedDisk } from './disk-error.ts';
 import { openFileAccess } from './file-access.ts';
 import { type Kind, kindOf, kindReach } from './file-kind.ts';
+import { foreignHint } from './foreign-hint.ts';
 import { hasBootSignature, type Partition, partitionIn, sectorSize } from './mbr.ts';
 import { openQcow2Access } from './qcow2-access.ts';
 import { isQcow2 } from './qcow2-header.ts';
@@ -19,8 +20,8 @@ export interface OpenDisk {
  * Opens the disk at `path` and finds its ROFS, in the partition where OSv looks for it: the second slot
  * of the partition table (loader.cc, /dev/vblk0.1). A disk is raw or qcow2. Nothing of it is believed,
  * and no more of it read than is asked for.
- * @throws ConvertError `USAGE` for what is no file that can be read; `DISK_UNSUPPORTED` for other kinds
- * of files and disks, `DISK_INVALID` for one that contradicts itself, which `read` may throw too.
+ * @throws ConvertError `USAGE` for what is no file, `ACCESS_DENIED`; `DISK_UNSUPPORTED` for other kinds of
+ * files and disks, `DISK_INVALID` for one that contradicts itself, which `read` may throw too.
  */
 export async function openDisk(path: string): Promise<OpenDisk> {
   const file = openFileAccess(path);
@@ -44,7 +45,7 @@ function rofsOn(disk: SyncAccess, path: string): SyncAccess {
   }
   // A boot sector has room for the words of other kinds.
   const kind = kindOf(head);
-  if (kind || !hasBootSignature(head)) throw notOurs(path, head, kind);
+  if (kind || !hasBootSignature(head)) throw notOurs(disk, path, head, kind);
   if (end === undefined) throw invalidDisk(path, 'no second partition', 'the ROFS in it');
   if (end > disk.size) {
     const found = `a partition up to byte ${end} on a disk of ${disk.size} bytes`;
@@ -53,13 +54,16 @@ function rofsOn(disk: SyncAccess, path: string): SyncAccess {
   throw unsupportedDisk(path, 'no ROFS in the second partition', 'one, as OSv boots from');
 }
 
-function notOurs(path: string, head: Uint8Array, kind: Kind | undefined): ConvertError {
+function notOurs(
+  disk: SyncAccess,
+  path: string,
+  head: Uint8Array,
+  kind: Kind | undefined,
+): ConvertError {
   const found =
     kind?.name ?? (head.length < sectorSize ? `${head.length} bytes` : 'no boot sector');
   const wanted = 'a raw or qcow2 disk of OSv, or a ROFS alone';
-  if (kind?.isDisk) return unsupportedDisk(path, found, wanted, conversionOf(path));
-  if (!kind?.isArchive) return unsupportedDisk(path, found, wanted);
-  return unsupportedDisk(path, found, wanted, `osv-convert ls docker-archive:${path}`);
+  return unsupportedDisk(path, found, wanted, kind && foreignHint(disk, path, kind));
 }
 
 function partOf(disk: SyncAccess, { offset, size }: Partition): SyncAccess {

@@ -14,6 +14,7 @@ import {
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { ConvertError } from '../error.ts';
+import { shellWord } from '../shell-word.ts';
 
 /** A file that appears under its name only when it is whole. */
 export interface OutputFile {
@@ -140,7 +141,7 @@ function outputError(path: string, cause: unknown): ConvertError {
       return new ConvertError(
         'OUTPUT_FULL',
         `writing ${path}: found no room left for it in ${dirname(resolve(path))}, wanted room for all of it`,
-        { hint: `df -h ${dirname(resolve(path))}`, cause },
+        { hint: `df -h ${shellWord(dirname(resolve(path)))}`, cause },
       );
     case 'ENOENT':
       return unusable(path, `no folder ${dirname(resolve(path))}`, cause);

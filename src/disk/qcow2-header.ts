@@ -1,3 +1,4 @@
+import { shellWord } from '../shell-word.ts';
 import type { SyncAccess } from '../tree/access.ts';
 import { conversionOf, invalidDisk, unsupportedDisk } from './disk-error.ts';
 
@@ -64,7 +65,18 @@ function refuseNeeds(bytes: Buffer, path: string): void {
   const method = bytes.readUInt32BE(32);
   if (method === 0) return;
   const name = ['', 'AES', 'LUKS'][method] ?? `method ${method}`;
-  throw refusal(path, `encryption (${name})`, 'none');
+  throw unsupportedDisk(
+    path,
+    `encryption (${name})`,
+    'none',
+    method > 2 ? undefined : decryption(path),
+  );
+}
+
+/** `KEY` is a file with the passphrase; QEMU reads a comma in an option where there are two. */
+function decryption(path: string): string {
+  const disk = `driver=qcow2,file.filename=${path.replaceAll(',', ',,')},encrypt.key-secret=key`;
+  return `qemu-img convert --object secret,id=key,file=KEY --image-opts ${shellWord(disk)} -O raw disk.raw`;
 }
 
 function readFeatures(bytes: Buffer, path: string): Qcow2Header['compression'] {

@@ -1,11 +1,17 @@
+import { dirname, resolve } from 'node:path';
 import { ConvertError } from '../error.ts';
+import { shellWord } from '../shell-word.ts';
 import { MovedError } from './folder-cursor.ts';
 import { type Place, pathOfPlace } from './folder-names.ts';
 
 /** What a failure at one name means to the user; one that is not of the host's files stays as it is. */
 export function folderError(folder: string, place: Place, cause: unknown): unknown {
   const at = `writing ${folder}: at ${JSON.stringify(pathOfPlace(place).slice(-200))} of the image found`;
-  const unusable = (found: string, wanted: string, hint = `df -hT ${folder}`): ConvertError =>
+  const unusable = (
+    found: string,
+    wanted: string,
+    hint = `df -hT ${placeOf(folder)}`,
+  ): ConvertError =>
     new ConvertError('OUTPUT_UNUSABLE', `${at} ${found}, wanted ${wanted}`, { hint, cause });
 
   if (cause instanceof MovedError) return unusable(...disturbed);
@@ -57,9 +63,14 @@ const disturbed = [
 
 export function outputFull(folder: string, at: string, cause: unknown): ConvertError {
   return new ConvertError('OUTPUT_FULL', `${at} no room left, wanted room for all files`, {
-    hint: `df -h ${folder}`,
+    hint: `df -h ${placeOf(folder)}`,
     cause,
   });
+}
+
+/** The folder itself is removed again. */
+function placeOf(folder: string): string {
+  return shellWord(dirname(resolve(folder)));
 }
 
 /** The code of a failed call of the operating system, such as `ENOSPC`. */

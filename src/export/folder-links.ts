@@ -71,7 +71,8 @@ export function openLinkPool(
 }
 
 function freeName({ entries }: DirectoryNode): string {
-  let name = '.osv-convert-links';
-  while (entries.has(name)) name += '~';
-  return name;
+  for (let number = 0; ; number += 1) {
+    const name = `.osv-convert-links-${number}`;
+    if (!entries.has(name)) return name;
+  }
 }

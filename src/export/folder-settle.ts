@@ -39,18 +39,16 @@ export function createSettler(losses: Losses): Settler {
   let dump = '';
   let count = 0;
 
+  function setDumped(): void {
+    if (count === 0) return;
+    const folders = waiting.map(({ fd }) => fd);
+    losses.set(setAttributes(folders, dump), count);
+    dump = '';
+    count = 0;
+  }
+
   function flush(): void {
-    if (count > 0) {
-      losses.set(
-        setAttributes(
-          waiting.map(({ fd }) => fd),
-          dump,
-        ),
-        count,
-      );
-      dump = '';
-      count = 0;
-    }
+    setDumped();
     for (let one = waiting.shift(); one; one = waiting.shift()) finish(one);
   }
 
@@ -65,8 +63,9 @@ export function createSettler(losses: Losses): Settler {
       for (const { name, attributes } of attributed) {
         dump += attributeDump(`${place}/${name}`, attributes);
         count += attributes.length;
+        if (dump.length > dumpCap) setDumped();
       }
-      if (waiting.length === maxFolders || dump.length > dumpCap) flush();
+      if (waiting.length === maxFolders) flush();
     },
 
     flush,

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ConvertError } from '../error.ts';
+import { shellWord } from '../shell-word.ts';
 import { identityOf, MovedError, openFolderFlags, pathIn } from './folder-cursor.ts';
 import { messageOf, outputFull, systemCodeOf } from './folder-error.ts';
 import { removeFolder } from './folder-remove.ts';
@@ -117,12 +118,21 @@ function targetOf(path: string): string {
   const resolved = resolve(path);
   const existing: Stats | undefined = lstatSync(resolved, { throwIfNoEntry: false });
   if (existing === undefined) return join(realpathSync(dirname(resolved)), basename(resolved));
-  const target = realpathSync(resolved);
+  const target = existing.isSymbolicLink() ? followed(path, resolved) : realpathSync(resolved);
   const [first] = readdirSync(target);
   if (first === undefined) return target;
   throw unusable(path, `a folder that has ${JSON.stringify(first)} in it`, wantedFolder, {
     hint: 'name another folder',
   });
+}
+
+function followed(path: string, link: string): string {
+  try {
+    return realpathSync(link);
+  } catch (cause) {
+    if (systemCodeOf(cause) !== 'ENOENT') throw cause;
+    throw unusable(path, 'a link that leads nowhere', wantedFolder, { cause });
+  }
 }
 
 const wantedFolder = 'an empty folder or a new name';
@@ -165,7 +175,7 @@ function privateFolderError(path: string, cause: unknown): unknown {
       return outputFull(path, `writing ${path}: found`, cause);
     case 'ENOENT':
       return unusable(path, `no folder ${parent}`, 'one to write to', {
-        hint: `mkdir -p ${parent}`,
+        hint: `mkdir -p ${shellWord(parent)}`,
         cause,
       });
     case 'ENOTDIR':

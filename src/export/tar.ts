@@ -12,12 +12,6 @@ import type { Content, Node, Tree } from '../tree/tree.ts';
 import { walkTree } from '../tree/walk.ts';
 import { type Run, storedRuns } from './stored-runs.ts';
 
-export interface TreeTarOptions {
-  readonly contents: Contents;
-  /** Seconds since 1970, in place of every time in the tree. */
-  readonly mtime?: number;
-}
-
 /** Bytes that come one after the other, each part read where it is to lie. */
 interface Part {
   readonly size: number;
@@ -38,7 +32,7 @@ const pieceSize = 2 ** 20;
  */
 export async function* treeTar(
   tree: Tree,
-  options: TreeTarOptions,
+  options: { readonly contents: Contents },
 ): AsyncGenerator<Uint8Array, void> {
   let piece = Buffer.allocUnsafe(pieceSize);
   let used = 0;
@@ -58,12 +52,15 @@ export async function* treeTar(
   if (used > 0) yield piece.subarray(0, used);
 }
 
-function* partsOf(tree: Tree, { contents, mtime }: TreeTarOptions): Generator<Part, void> {
+function* partsOf(
+  tree: Tree,
+  { contents }: { readonly contents: Contents },
+): Generator<Part, void> {
   const linksOf = createLinkCount(tree);
   /** Only of what has more: an image may have a million files. */
   const firstNames = new Map<Node, EntryPath>();
   for (const { path: absolute, node } of walkTree(tree)) {
-    const metadata = metadataOf(node, absolute.slice(1), mtime);
+    const metadata = metadataOf(node, absolute.slice(1));
     const target = firstNames.get(node);
     if (target !== undefined) {
       yield bytesPart(tarHeader({ ...metadata, kind: 'hardlink', target }));
@@ -76,9 +73,9 @@ function* partsOf(tree: Tree, { contents, mtime }: TreeTarOptions): Generator<Pa
   yield bytesPart(tarEnd);
 }
 
-function metadataOf(node: Node, path: EntryPath, time: number | undefined): Metadata {
+function metadataOf(node: Node, path: EntryPath): Metadata {
   const { mode, uid, gid, mtime, xattrs } = node;
-  return { path, mode, uid, gid, mtime: time ?? mtime, ...(xattrs && { xattrs }) };
+  return { path, mode, uid, gid, mtime, ...(xattrs && { xattrs }) };
 }
 
 function entryOf(node: Node, metadata: Metadata): TarEntry {

@@ -1,6 +1,7 @@
 import { ConvertError } from '../error.ts';
 import type { Node } from '../tree/tree.ts';
 import type { Visited } from '../tree/walk.ts';
+import { unescaped } from './found.ts';
 import { compileGlob } from './glob.ts';
 import { letterOf } from './mode-text.ts';
 import { sizeOf } from './node-summary.ts';
@@ -55,9 +56,9 @@ export function compileCriteria(
   if (!view.hasAttributes) refuseAttributes(view, criteria);
   const tests: Test[] = [];
   if (type) tests.push(({ node }) => type.includes(letterOf(node).replace('-', 'f')));
-  if (name !== undefined) tests.push(nameTest(compileGlob(name)));
+  if (name !== undefined) tests.push(nameTest(compilePattern(name)));
   if (path !== undefined) {
-    const matches = compileGlob(path);
+    const matches = compilePattern(path);
     tests.push((visited) => matches(visited.path));
   }
   if (empty) tests.push(({ node }) => isEmpty(node));
@@ -67,7 +68,7 @@ export function compileCriteria(
   if (gid) tests.push(({ node }) => isWithin(gid, node.gid));
   if (newerThan !== undefined) tests.push(({ node }) => node.mtime > newerThan);
   if (olderThan !== undefined) tests.push(({ node }) => node.mtime < olderThan);
-  if (xattr !== undefined) tests.push(xattrTest(compileGlob(xattr)));
+  if (xattr !== undefined) tests.push(xattrTest(compilePattern(xattr)));
   if (links) tests.push(({ node }) => isWithin(links, linksOf(node)));
   if (digest !== undefined) {
     tests.push(({ node }) => node.kind === 'file' && node.content.digest.startsWith(digest));
@@ -84,6 +85,15 @@ function refuseAttributes({ name }: View, criteria: Criteria): void {
     `finding in ${name}: found --${option}, wanted nothing about modes, owners, times and extended ` +
       'attributes, which a disk does not keep',
   );
+}
+
+/** Names may be given as they are printed, as `findPath` takes them. */
+function compilePattern(pattern: string): (text: string) => boolean {
+  const typed = compileGlob(pattern);
+  const meant = unescaped(pattern);
+  if (meant === pattern) return typed;
+  const printed = compileGlob(meant);
+  return (text) => typed(text) || printed(text);
 }
 
 function nameTest(matches: (name: string) => boolean): Test {

@@ -28,7 +28,7 @@ export interface Diff {
   readonly differences: readonly Difference[];
 }
 
-export type Side = Pick<View, 'name' | 'kind' | 'hasAttributes'>;
+export type Side = Pick<View, 'name' | 'subject' | 'kind' | 'hasAttributes'>;
 
 /** What a ROFS has not. */
 const attributes: readonly Aspect[] = ['mode', 'owner', 'mtime', 'xattrs'];
@@ -91,8 +91,8 @@ async function compare(before: View, after: View, options: DiffOptions): Promise
   };
 }
 
-function sideOf({ name, kind, hasAttributes }: View): Side {
-  return { name, kind, hasAttributes };
+function sideOf({ name, subject, kind, hasAttributes }: View): Side {
+  return { name, subject, kind, hasAttributes };
 }
 
 /** What the path leads to on both sides: one of them may have nothing there. */

@@ -58,7 +58,7 @@ export async function findLayer(
 
 function hexIn(subject: string): string {
   const digits = subject.slice(prefix.length).replace(/^sha256:/, '');
-  if (/^[0-9a-f]{4,64}$/.test(digits)) return digits;
+  if (digits.length >= fewestDigits && /^[0-9a-f]{1,64}$/.test(digits)) return digits;
   throw new ConvertError(
     'USAGE',
     `opening ${JSON.stringify(subject.slice(0, 120))}: found no beginning of a digest, wanted "layer:" and ` +
@@ -75,9 +75,10 @@ async function knownLayers(
   const known = new Map<DiffID, Set<Digest>>();
   const { layers = [] } = await store.usage({ layers: true, ...(signal && { signal }) });
   for (const { diffID } of layers) known.set(diffID, new Set());
+  const seen = new Set<Digest>();
   for (const { descriptor } of await store.refs.list()) {
-    signal?.throwIfAborted();
-    for await (const manifest of manifestsBehind(store, descriptor)) {
+    for await (const manifest of manifestsBehind(store, descriptor, seen)) {
+      signal?.throwIfAborted();
       for (const [at, diffID] of (await diffIDsOf(store, manifest)).entries()) {
         const blob = manifest.layers[at];
         if (blob) known.set(diffID, (known.get(diffID) ?? new Set()).add(blob.digest));
@@ -90,17 +91,23 @@ async function knownLayers(
 /** Deeper indexes are none that `pull` would have put here. */
 const maxIndexDepth = 4;
 
+/** Those not `seen` before: an index may name another one twenty thousand times. */
 async function* manifestsBehind(
   store: Store,
   { digest, mediaType }: Descriptor,
+  seen: Set<Digest>,
   depth = 0,
 ): AsyncGenerator<Manifest> {
+  if (seen.has(digest)) return;
+  seen.add(digest);
   const document = await unlessUnreadable(store, digest, (bytes) =>
     parseDocument(bytes, mediaType),
   );
   if (document?.kind === 'manifest') yield document.manifest;
   if (document?.kind !== 'index' || depth === maxIndexDepth) return;
-  for (const entry of document.index.manifests) yield* manifestsBehind(store, entry, depth + 1);
+  for (const entry of document.index.manifests) {
+    yield* manifestsBehind(store, entry, seen, depth + 1);
+  }
 }
 
 async function diffIDsOf(store: Store, { config, layers }: Manifest): Promise<readonly DiffID[]> {

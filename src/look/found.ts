@@ -1,17 +1,18 @@
 import { decodeName, encodeName } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
+import { shellWord } from '../shell-word.ts';
 import { type Found, lookup } from '../tree/lookup.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { View } from './view.ts';
 
-type Place = Pick<View, 'name' | 'kind' | 'tree'>;
+type Place = Pick<View, 'name' | 'subject' | 'tree'>;
 
 /**
  * What `path` names in a view, links followed inside it; with `follow: false` a link at the very end is
  * itself meant. A name that cannot be typed may be given as it is printed, with `\xHH` for a byte and
  * `\uHHHH` for a character: that counts where nothing has the name as it was typed.
  *
- * @throws ConvertError `PATH_NOT_FOUND`.
+ * @throws ConvertError `PATH_NOT_FOUND`; `USAGE` for no path at all.
  */
 export function requirePath(
   view: Place,
@@ -26,11 +27,24 @@ export function requirePath(
 
 /** As `requirePath`; undefined where nothing is there. */
 export function findPath(
-  { tree }: Pick<View, 'tree'>,
+  { tree, name }: Pick<View, 'tree' | 'name'>,
   path: string,
   options: { readonly follow?: boolean } = {},
 ): Found | undefined {
+  requireWord(name, path);
   return lookup(tree, path, options) ?? lookup(tree, unescaped(path), options);
+}
+
+/**
+ * A word that a shell made of nothing must not stand for `/`.
+ * @throws ConvertError `USAGE`.
+ */
+export function requireWord(subject: string, path: string): void {
+  if (path !== '') return;
+  throw new ConvertError(
+    'USAGE',
+    `looking in ${subject}: found "" for a path, wanted one such as /`,
+  );
 }
 
 /** The error of a path that leads to nothing, or to nothing of the kind that is wanted. */
@@ -43,14 +57,9 @@ export function notFound(
 ): ConvertError {
   return new ConvertError(
     'PATH_NOT_FOUND',
-    `looking for ${JSON.stringify(path)} in ${view.name}: found ${found}, wanted ${wanted}`,
-    { hint: `osv-convert ls ${shellWord(subjectOf(view))} ${shellWord(folder)}` },
+    `looking for ${quoted(path)} in ${view.name}: found ${found}, wanted ${wanted}`,
+    { hint: `osv-convert ls ${shellWord(view.subject)} ${shellWord(folder)}` },
   );
-}
-
-/** What a command takes to open the same view again. */
-function subjectOf({ name, kind }: Place): string {
-  return kind === 'layer' ? `layer:${name}` : name;
 }
 
 /** The deepest folder on the way to a path that is not there, and what stands there in the way. */
@@ -63,18 +72,21 @@ function whereItEnds(
   const missing = names.findIndex((_name, at) => !upTo(at + 1));
   const place = upTo(missing) ?? { path: '/', node: tree.root };
   const name = names[missing] ?? '';
-  const quoted = JSON.stringify(place.path);
   if (place.node.kind !== 'directory') {
     const folder = place.path.slice(0, place.path.lastIndexOf('/')) || '/';
-    return { folder, found: `no folder at ${quoted}`, wanted: 'one' };
+    return { folder, found: `no folder at ${quoted(place.path)}`, wanted: 'one' };
   }
   const folder = place.path;
   const node = place.node.entries.get(name);
   if (node?.kind === 'symlink') {
-    const found = `${JSON.stringify(name)} in ${quoted} to be a link to ${JSON.stringify(node.target)}`;
+    const found = `${quoted(name)} in ${quoted(folder)} to be a link to ${quoted(node.target)}`;
     return { folder, found: `${found}, which leads nowhere`, wanted: 'one that leads on' };
   }
-  return { folder, found: `no ${JSON.stringify(name)} in ${quoted}`, wanted: 'a name it has' };
+  return { folder, found: `no ${quoted(name)} in ${quoted(folder)}`, wanted: 'a name it has' };
+}
+
+function quoted(path: string): string {
+  return JSON.stringify(path.length > 120 ? `${path.slice(0, 120)}…` : path);
 }
 
 /** What is printed of a name, read back. */
@@ -89,9 +101,4 @@ export function unescaped(path: string): string {
 
 function character(_escape: string, hex: string): string {
   return String.fromCharCode(Number.parseInt(hex, 16));
-}
-
-/** A name of an image must be a word and do nothing when the hint is pasted into a shell. */
-function shellWord(text: string): string {
-  return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -3,13 +3,15 @@ import { ConvertError } from '../error.ts';
 import { withHealing } from '../pull/heal.ts';
 import type { StoredImage } from '../pull/image.ts';
 import { obtain, type PullOptions } from '../pull/pull.ts';
+import { shellWord } from '../shell-word.ts';
 import { type History, historyOf, type LayerEffect } from '../tree/history.ts';
 import { withLayers } from '../tree/open-layers.ts';
 import type { PathHistory } from '../tree/path-history.ts';
 import type { WastedPath } from '../tree/waste.ts';
 import { isLayerSubject } from './find-layer.ts';
-import { requirePath, unescaped } from './found.ts';
+import { requirePath, requireWord, unescaped } from './found.ts';
 import { isFile } from './subject.ts';
+import type { View } from './view.ts';
 
 /** How an image came to be, layer by layer. */
 export interface ImageHistory {
@@ -22,7 +24,12 @@ export interface ImageHistory {
   /** Most bytes first. */
   readonly waste: readonly WastedPath[];
   /** Those that were asked for, in their order. */
-  readonly paths: readonly PathHistory[];
+  readonly paths: readonly FollowedPath[];
+}
+
+export interface FollowedPath extends PathHistory {
+  /** Bytes that nobody sees in the end of what was ever at the path, and below it. */
+  readonly wasted: number;
 }
 
 export interface LayerHistory extends LayerEffect {
@@ -59,12 +66,13 @@ export async function history(
   options: PullOptions,
 ): Promise<ImageHistory> {
   await requireImage(reference);
+  for (const path of paths) requireWord(reference, path);
   const { image, told } = await withHealing(store, options, async () => {
     const image = await obtain(store, reference, options);
     const told = await withLayers(store, async ({ open }) => {
       const indexes: LayerIndex[] = [];
       for (const { diffID } of image.layers) indexes.push(await open(diffID));
-      return describe(image, indexes, paths);
+      return describe({ ...image, subject: reference }, indexes, paths);
     });
     return { image, told };
   });
@@ -80,19 +88,20 @@ export async function history(
 
 /** @throws ConvertError `USAGE`. */
 async function requireImage(subject: string): Promise<void> {
-  const words = { doing: 'telling the history of', hint: 'osv-convert images' };
+  const hint = 'osv-convert images';
+  const words = { doing: 'telling the history of', command: 'history', hint };
   const isLayer = isLayerSubject(subject);
   if (!isLayer && !(await isFile(subject, words))) return;
   throw new ConvertError(
     'USAGE',
     `telling the history of ${subject}: found ${isLayer ? 'one layer' : 'a file'}, wanted an image: ` +
       'a reference, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE or store:NAME',
-    { hint: isLayer ? `osv-convert ls ${subject}` : words.hint },
+    { hint: isLayer ? `osv-convert ls ${shellWord(subject)}` : words.hint },
   );
 }
 
 function describe(
-  image: StoredImage,
+  image: StoredImage & Pick<View, 'subject'>,
   indexes: readonly LayerIndex[],
   paths: readonly string[],
 ): ImageHistory {
@@ -118,11 +127,21 @@ function describe(
       const spellings = found.paths.slice(2 * at, 2 * at + 2);
       const known = spellings.find(({ events, seen }) => seen || events.length > 0);
       if (known === undefined) {
-        requirePath({ name: image.name, kind: 'image', tree: found.tree }, path, { follow: false });
+        requirePath({ ...image, tree: found.tree }, path, { follow: false });
       }
-      return { path, events: [], ...known };
+      const told = { path, events: [], ...known };
+      return { ...told, wasted: wastedAt(found.waste, told) };
     }),
   };
+}
+
+function wastedAt(waste: readonly WastedPath[], { events, seen }: PathHistory): number {
+  const places = new Set([...events, ...(seen ? [seen] : [])].map(({ path }) => path));
+  const isAt = (path: string) =>
+    [...places].some((place) => {
+      return path === place || path.startsWith(place === '/' ? place : `${place}/`);
+    });
+  return waste.reduce((sum, { path, bytes }) => (isAt(path) ? sum + bytes : sum), 0);
 }
 
 function layersOf(

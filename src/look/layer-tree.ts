@@ -8,7 +8,8 @@ import type {
 } from '../../store/index.ts';
 import { impliedAttributes } from '../tree/draft.ts';
 import { flatten } from '../tree/flatten.ts';
-import { lookup } from '../tree/lookup.ts';
+import { createLinkBudget } from '../tree/link-budget.ts';
+import { type Found, lookup } from '../tree/lookup.ts';
 import type { Tree } from '../tree/tree.ts';
 
 /**
@@ -29,24 +30,29 @@ export function layerTree(index: LayerIndex): Tree {
   const own = { ...index, entries: brought };
   const tree = flatten([own]);
   if (markers.length === 0) return tree;
-  const shown = markers.flatMap((marker) => shownMarker(tree, marker) ?? []);
+  const onLink = createLinkBudget(markers.length);
+  const find: Find = (path, options) => lookup(tree, path, { ...options, onLink });
+  const shown = markers.flatMap((marker) => shownMarker(tree, find, marker) ?? []);
   return flatten([own, { ...index, entries: shown }]);
 }
 
+type Find = (path: string, options?: { readonly follow: boolean }) => Found | undefined;
+
 function shownMarker(
   tree: Tree,
+  find: Find,
   { kind, path }: WhiteoutEntry | OpaqueEntry,
 ): SpecialEntry | DirectoryEntry | undefined {
-  if (!canHold(tree, kind === 'opaque' ? path : parentOf(path))) return undefined;
-  if (kind === 'opaque') return opaqueFolder(tree, path);
-  const found = lookup(tree, path, { follow: false });
-  if (found) return found.node.kind === 'directory' ? opaqueFolder(tree, path) : undefined;
+  if (!canHold(tree, find, kind === 'opaque' ? path : parentOf(path))) return undefined;
+  if (kind === 'opaque') return opaqueFolder(find, path);
+  const found = find(path, { follow: false });
+  if (found) return found.node.kind === 'directory' ? opaqueFolder(find, path) : undefined;
   const { uid, gid, mtime } = impliedAttributes;
   return { kind: 'special', path, type: 'character', major: 0, minor: 0, mode: 0, uid, gid, mtime };
 }
 
-function opaqueFolder(tree: Tree, path: string): DirectoryEntry {
-  const found = lookup(tree, path);
+function opaqueFolder(find: Find, path: string): DirectoryEntry {
+  const found = find(path);
   const { mode, uid, gid, mtime, xattrs } = found?.node ?? impliedAttributes;
   return {
     kind: 'directory',
@@ -56,12 +62,19 @@ function opaqueFolder(tree: Tree, path: string): DirectoryEntry {
   };
 }
 
-/** Whether `path` is a folder of the layer, or one that lower layers may have. */
-function canHold(tree: Tree, path: string): boolean {
-  for (let at = path; ; at = parentOf(at)) {
-    const found = lookup(tree, at) ?? lookup(tree, at, { follow: false });
-    if (found) return found.node.kind === 'directory';
+/** Whether `path` is a folder of the layer, or one that lower layers may have. Linear in its length but for links. */
+function canHold({ root }: Tree, find: Find, path: string): boolean {
+  let folder = root;
+  let end = 0;
+  for (const name of path === '' ? [] : path.split('/')) {
+    end += name.length + 1;
+    const node = folder.entries.get(name);
+    if (!node) return true;
+    const found = node.kind === 'symlink' ? find(path.slice(0, end - 1))?.node : node;
+    if (found?.kind !== 'directory') return false;
+    folder = found;
   }
+  return true;
 }
 
 function parentOf(path: string): string {

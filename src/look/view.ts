@@ -4,6 +4,7 @@ import { ConvertError } from '../error.ts';
 import { withHealing } from '../pull/heal.ts';
 import { obtain, type PullOptions } from '../pull/pull.ts';
 import { readRofs } from '../rofs/read.ts';
+import { shellWord } from '../shell-word.ts';
 import { type Contents, openContents } from '../tree/contents.ts';
 import { withLayers } from '../tree/open-layers.ts';
 import type { Tree } from '../tree/tree.ts';
@@ -15,6 +16,8 @@ import { isFile } from './subject.ts';
 export interface View {
   /** What it is of, in full: an image by its name, a layer by its diffID, a disk by its path. */
   readonly name: string;
+  /** As it was asked for: what a command takes to open it again. */
+  readonly subject: string;
   readonly kind: 'image' | 'layer' | 'disk';
   readonly tree: Tree;
   readonly contents: Contents;
@@ -38,7 +41,7 @@ export interface View {
  * new view: it returns its result and leaves printing to its caller. What must go out while it is read,
  * because it is large, is read through once before its first byte goes out: a file of a layer that was
  * read from its first byte to its last has been compared with its digest.
- * @throws ConvertError `USAGE`, `IMAGE_NOT_FOUND`, `DISK_INVALID`, `DISK_UNSUPPORTED`, `ROFS_INVALID`,
+ * @throws ConvertError `USAGE`, `ACCESS_DENIED`, `IMAGE_NOT_FOUND`, `DISK_INVALID`, `DISK_UNSUPPORTED`, `ROFS_INVALID`,
  * and what `obtain` throws; StoreError; what `use` throws.
  */
 export async function withView<T>(
@@ -50,7 +53,8 @@ export async function withView<T>(
   if (isLayerSubject(subject)) {
     return await withHealing(store, options, () => useLayer(store, subject, options, use));
   }
-  if (await isFile(subject, { doing: 'opening', hint: `osv-convert build REF -o ${subject}` })) {
+  const hint = `osv-convert build REF -o ${shellWord(subject)}`;
+  if (await isFile(subject, { doing: 'opening', command: 'ls', hint })) {
     return await useDisk(subject, use);
   }
   return await withHealing(store, options, () => useImage(store, subject, options, use));
@@ -58,14 +62,15 @@ export async function withView<T>(
 
 async function useImage<T>(
   store: Store,
-  reference: string,
+  subject: string,
   options: PullOptions,
   use: (view: View) => Promise<T>,
 ): Promise<T> {
-  const image = await obtain(store, reference, options);
+  const image = await obtain(store, subject, options);
   return await withLayers(store, async ({ flatten, contents }) => {
     const tree = await flatten(image.layers.map(({ diffID }) => diffID));
-    return await use({ name: image.name, kind: 'image', tree, contents, hasAttributes: true });
+    const { name } = image;
+    return await use({ name, subject, kind: 'image', tree, contents, hasAttributes: true });
   });
 }
 
@@ -78,7 +83,7 @@ async function useLayer<T>(
   const diffID = await findLayer(store, subject, options);
   return await withLayers(store, async ({ open, contents }) => {
     const tree = layerTree(await open(diffID));
-    return await use({ name: diffID, kind: 'layer', tree, contents, hasAttributes: true });
+    return await use({ name: diffID, subject, kind: 'layer', tree, contents, hasAttributes: true });
   });
 }
 
@@ -87,7 +92,8 @@ async function useDisk<T>(path: string, use: (view: View) => Promise<T>): Promis
   try {
     const tree = treeOn(disk, path);
     const contents = openContents(new Map());
-    return await use({ name: path, kind: 'disk', tree, contents, hasAttributes: false });
+    const bare = { kind: 'disk', hasAttributes: false } as const;
+    return await use({ name: path, subject: path, ...bare, tree, contents });
   } finally {
     disk.close();
   }

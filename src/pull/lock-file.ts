@@ -3,6 +3,7 @@ import { createValidator } from '../../schemas/index.ts';
 import { compareNames, type Digest } from '../../store/index.ts';
 import { openOutputFile } from '../disk/output-file.ts';
 import { ConvertError } from '../error.ts';
+import { shellWord } from '../shell-word.ts';
 
 /** What references meant when they were locked: `schemas/lock.schema.json`. */
 export interface LockFile {
@@ -28,7 +29,7 @@ export async function readLockFile(path: string): Promise<LockFile> {
     'LOCK_MISSING',
     `reading ${path}: found no such file, wanted a lock file`,
     {
-      hint: `osv-convert pull --lock ${path} REF`,
+      hint: `osv-convert pull --lock ${shellWord(path)} REF`,
     },
   );
 }
@@ -79,7 +80,7 @@ export function lockedDigests(
   throw new ConvertError(
     'LOCK_MISSING',
     `looking up ${name} in ${path}: found ${found}, wanted the digest for ${platform}`,
-    { hint: `osv-convert pull --lock ${path} --platform ${platform} ${name}` },
+    { hint: `osv-convert pull --lock ${shellWord(path)} --platform ${platform} ${name}` },
   );
 }
 
@@ -87,7 +88,7 @@ export function lockMismatch({ path }: LockFile, name: string, found: Digest, wa
   return new ConvertError(
     'LOCK_MISMATCH',
     `comparing ${name} with ${path}: found ${found}, wanted ${wanted}`,
-    { hint: `osv-convert pull --lock ${path} ${name}   takes what it means now` },
+    { hint: `osv-convert pull --lock ${shellWord(path)} ${name}   takes what it means now` },
   );
 }
 
@@ -114,7 +115,7 @@ async function readIfPresent(path: string): Promise<LockFile | undefined> {
 
 function invalid(path: string, problem: string, cause?: unknown): ConvertError {
   return new ConvertError('LOCK_INVALID', `reading the lock file ${path}: ${problem}`, {
-    hint: `rm ${path}   and lock the images again`,
+    hint: `rm ${shellWord(path)}   and lock the images again`,
     cause,
   });
 }

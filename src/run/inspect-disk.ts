@@ -1,6 +1,6 @@
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { type Digest, encodeName, parseDigest } from '../../store/index.ts';
-import { ConvertError } from '../error.ts';
+import { unreadableDisk } from '../disk/disk-error.ts';
 
 /** What a finished disk, and the report beside it, tell about booting it. */
 export interface DiskFacts {
@@ -28,7 +28,7 @@ const commandLineArea = 63 * 512;
 /**
  * Reads how to boot a disk. A raw disk with a kernel tells itself; all else comes from `FILE.json`,
  * without which a disk can only be tried.
- * @throws ConvertError `USAGE` when `path` is no file that can be read.
+ * @throws ConvertError `USAGE` when `path` is no file that can be read, `ACCESS_DENIED`.
  */
 export async function inspectDisk(path: string): Promise<DiskFacts> {
   const file = await openDisk(path);
@@ -54,19 +54,9 @@ async function openDisk(path: string): Promise<FileHandle> {
   try {
     if ((await stat(path)).isFile()) return await open(path, 'r');
   } catch (cause) {
-    throw unreadable(path, cause instanceof Error ? cause.message : String(cause), cause);
+    throw unreadableDisk(path, cause instanceof Error ? cause.message : String(cause), cause);
   }
-  throw unreadable(path, 'something that is no file');
-}
-
-function unreadable(path: string, found: string, cause?: unknown): ConvertError {
-  return new ConvertError(
-    'USAGE',
-    `opening the disk ${JSON.stringify(path)}: found ${found}, wanted a file to read`,
-    {
-      cause,
-    },
-  );
+  throw unreadableDisk(path, 'something that is no file');
 }
 
 async function readHead(file: FileHandle): Promise<Buffer> {

@@ -10,15 +10,22 @@ import {
   isFolder,
   type LeafNode,
 } from './draft.ts';
-import { resolvePath } from './resolve.ts';
+import { createLinkBudget } from './link-budget.ts';
+import { type Link, resolvePath } from './resolve.ts';
 import type { Attributes, Content, Tree } from './tree.ts';
 
 /** Half of Linux's PATH_MAX: no deeper folder can be named. Links could else build depth without end. */
 const maxDepth = 2048;
 
-/** What is being applied to which tree. `number` counts layers from the lowest. */
-interface Step {
+/** A tree that layers are being merged into. */
+interface Merge {
   readonly root: DraftFolder;
+  /** Is told the target of each link that is followed. */
+  readonly onLink: (target: string) => void;
+}
+
+/** What is being applied to which tree. `number` counts layers from the lowest. */
+interface Step extends Merge {
   readonly layer: LayerIndex;
   readonly number: number;
   readonly entry: Entry;
@@ -40,12 +47,12 @@ interface Step {
  *   files archived before, and no extractor takes it otherwise.
  *
  * @throws ConvertError `LAYER_CORRUPT` for a hard link without target, a root that is no directory and
- * parents that cannot be; `LAYER_LIMIT` for folders nested deeper than 2048.
+ * parents that cannot be; `LAYER_LIMIT` for folders nested deeper than 2048, and as `createLinkBudget`.
  */
 export function flatten(layers: readonly LayerIndex[]): Tree {
-  const root = draftFolder(impliedAttributes, -1, 0);
-  for (const [number, layer] of layers.entries()) applyLayer(root, layer, number);
-  return { root: freeze(root) };
+  const merge = beginMerge(layers);
+  for (const [number, layer] of layers.entries()) applyLayer(merge, layer, number);
+  return { root: freeze(merge.root) };
 }
 
 /**
@@ -54,19 +61,24 @@ export function flatten(layers: readonly LayerIndex[]): Tree {
  * @throws ConvertError as `flatten` does, at the layer in question.
  */
 export function* flattenEach(layers: readonly LayerIndex[]): Generator<Tree, void, undefined> {
-  const root = draftFolder(impliedAttributes, -1, 0);
+  const merge = beginMerge(layers);
   for (const [number, layer] of layers.entries()) {
-    applyLayer(root, layer, number);
-    yield { root: freeze(root) };
+    applyLayer(merge, layer, number);
+    yield { root: freeze(merge.root) };
   }
 }
 
-function applyLayer(root: DraftFolder, layer: LayerIndex, number: number): void {
-  for (const entry of layer.entries) apply({ root, layer, number, entry });
+function beginMerge(layers: readonly LayerIndex[]): Merge {
+  const count = layers.reduce((sum, { entries }) => sum + entries.length, 0);
+  return { root: draftFolder(impliedAttributes, -1, 0), onLink: createLinkBudget(count) };
+}
+
+function applyLayer({ root, onLink }: Merge, layer: LayerIndex, number: number): void {
+  for (const entry of layer.entries) apply({ root, onLink, layer, number, entry });
 }
 
 function apply(step: Step): void {
-  const { root, number, entry } = step;
+  const { number, entry } = step;
   if (entry.path === '') {
     applyToRoot(step);
     return;
@@ -74,12 +86,12 @@ function apply(step: Step): void {
   const { parent, name } = split(entry.path);
   switch (entry.kind) {
     case 'whiteout': {
-      const folder = existingFolder(root, parent);
+      const folder = existingFolder(step, parent);
       if (folder) hide(folder, name, number);
       return;
     }
     case 'opaque': {
-      const folder = existingFolder(root, entry.path);
+      const folder = existingFolder(step, entry.path);
       if (folder) hideBelow(folder, number);
       return;
     }
@@ -112,16 +124,21 @@ function describe(folder: DraftFolder, attributes: Attributes, number: number): 
 }
 
 /** The folder at `path`, links followed. All on the way to it counts as touched. */
-function existingFolder(root: DraftFolder, path: EntryPath): DraftFolder | undefined {
+function existingFolder({ root, onLink }: Merge, path: EntryPath): DraftFolder | undefined {
   const steps = resolvePath(root, path, (folder, name) => {
     folder.frozen = undefined;
     const draft = folder.names.get(name);
     if (!draft || isFolder(draft)) return draft;
-    return draft.node.kind === 'symlink' ? { link: draft.node.target } : undefined;
+    return draft.node.kind === 'symlink' ? linkTo(draft.node.target, onLink) : undefined;
   });
   const end = steps?.at(-1)?.node;
   if (end) end.frozen = undefined;
   return end;
+}
+
+function linkTo(target: string, onLink: Merge['onLink']): Link {
+  onLink(target);
+  return { link: target };
 }
 
 /** The folder at `path`, links followed, made where it is missing. All on the way counts as touched. */
@@ -130,7 +147,7 @@ function parentFolder(step: Step, path: EntryPath): DraftFolder {
     folder.frozen = undefined;
     const draft = folder.names.get(name);
     if (draft && isFolder(draft)) return draft;
-    if (draft?.node.kind === 'symlink') return { link: draft.node.target };
+    if (draft?.node.kind === 'symlink') return linkTo(draft.node.target, step.onLink);
     if (draft?.layer === step.number) return undefined;
     return addFolder(step, folder, name, impliedAttributes);
   });
@@ -166,7 +183,7 @@ function addFolder(
 
 function linked(step: Step, target: EntryPath): LeafNode {
   const { parent, name } = split(target);
-  const draft = existingFolder(step.root, parent)?.names.get(name);
+  const draft = existingFolder(step, parent)?.names.get(name);
   if (draft && !isFolder(draft)) return draft.node;
   throw corrupt(
     step,

@@ -7,21 +7,30 @@ export interface Found {
   readonly node: Node;
 }
 
+export interface LookupOptions {
+  /** False does not follow a link at the very end. */
+  readonly follow?: boolean;
+  /** Is told the target of each link that is followed. */
+  readonly onLink?: (target: string) => void;
+}
+
 /**
  * What `path` names in the tree, resolved as Linux would with the tree's root as `/`. A path without a
- * leading slash starts at the root too. `follow: false` does not follow a link at the very end.
+ * leading slash starts at the root too.
  *
  * @returns undefined when nothing is there: missing, below something that is no folder, or a loop.
  */
 export function lookup(
   tree: Tree,
   path: string,
-  options: { readonly follow?: boolean } = {},
+  { follow = true, onLink }: LookupOptions = {},
 ): Found | undefined {
-  const follow = options.follow ?? true;
   const steps = resolvePath<Node>(tree.root, path, (folder, name, last) => {
     const node = folder.kind === 'directory' ? folder.entries.get(name) : undefined;
-    if (node?.kind === 'symlink' && (follow || !last)) return { link: node.target };
+    if (node?.kind === 'symlink' && (follow || !last)) {
+      onLink?.(node.target);
+      return { link: node.target };
+    }
     return last || node?.kind === 'directory' ? node : undefined;
   });
   const end = steps?.at(-1);

@@ -1,5 +1,5 @@
-import { compareNames } from '../../store/index.ts';
 import type { DirectoryNode, Node } from './tree.ts';
+import { sortNames } from './walk.ts';
 
 /** What stands at one path in two trees; one of the two may be missing. */
 export interface Pair {
@@ -48,5 +48,5 @@ function namesIn(old: Entries, now: Entries, skipSame: boolean): readonly string
   for (const name of now.keys()) {
     if (!old.has(name)) names.push(name);
   }
-  return names.sort((a, b) => compareNames(b, a));
+  return sortNames(names).reverse();
 }

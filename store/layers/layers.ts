@@ -91,7 +91,7 @@ export function createLayers(parts: StoreParts, blobs: Blobs): Omit<Layers, 'hea
         const isWrong = error instanceof StoreError && wrongLayer.includes(error.code);
         // A blob that rotted on the disk looks like a wrong layer; its digest tells the two apart.
         if (isWrong) await verify(blobs, blob);
-        throw error;
+        throw isWrong && error.code === 'LAYER_LIMIT' ? limitOf(blob, error) : error;
       }
       await commit(draft, index, async () => {});
     });
@@ -164,6 +164,12 @@ export function createLayers(parts: StoreParts, blobs: Blobs): Omit<Layers, 'hea
       return { diffID, index, readInto, close: () => file.close() };
     },
   };
+}
+
+/** What costs too much is read without knowing whose it is. */
+function limitOf(blob: Digest, { code, message, hint, cause }: StoreError): StoreError {
+  const options = { ...(hint !== undefined && { hint }), cause };
+  return new StoreError(code, `taking in the layer ${blob}: ${message}`, options);
 }
 
 async function verify(blobs: Blobs, digest: Digest): Promise<void> {

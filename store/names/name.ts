@@ -7,6 +7,9 @@ import { Buffer, isUtf8 } from 'node:buffer';
  * byte by byte, so that every byte string survives the round trip.
  */
 
+/** In bytes of UTF-8: as many of two names that are not one character tell them apart. */
+const longestCharacter = 4;
+
 const escapedByte = /([\udc80-\udcff])/u;
 
 /** The string that carries `bytes`; `encodeName` gives exactly those bytes back. */
@@ -53,12 +56,18 @@ export function compareNames(a: string, b: string): number {
     const right = b.charCodeAt(at);
     if (left !== right) {
       // Below the surrogates UTF-16 and UTF-8 agree on the order; from there on they do not.
-      return left < 0xd800 && right < 0xd800
-        ? left - right
-        : Buffer.compare(encodeName(a), encodeName(b));
+      return left < 0xd800 && right < 0xd800 ? left - right : compareBytes(a, b, at);
     }
   }
   return a.length - b.length;
+}
+
+/** Of names that are equal up to the surrogate at `at`: hostile ones may go on for long on either side. */
+function compareBytes(a: string, b: string, at: number): number {
+  const isInPair = (a.charCodeAt(at - 1) & 0xfc00) === 0xd800;
+  const from = isInPair ? at - 1 : at;
+  const few = from + longestCharacter;
+  return Buffer.compare(encodeName(a.slice(from, few)), encodeName(b.slice(from, few)));
 }
 
 /** Bytes of the well-formed sequence at `at` (Unicode 15, table 3-7), or 0 when there is none. */

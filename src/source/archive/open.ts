@@ -1,4 +1,5 @@
 import { ConvertError } from '../../error.ts';
+import { shellWord } from '../../shell-word.ts';
 import type { Images } from '../layout/images.ts';
 import { hasAll } from './agreement.ts';
 import { dockerImagesOf, listedParts } from './docker-archive.ts';
@@ -31,6 +32,6 @@ function notAnImage(path: string): ConvertError {
   return new ConvertError(
     'ARCHIVE_INVALID',
     `reading the archive ${path}: found neither index.json nor manifest.json in it, wanted an archive of images`,
-    { hint: `docker save IMAGE -o ${path}` },
+    { hint: `docker save IMAGE -o ${shellWord(path)}` },
   );
 }

@@ -136,6 +136,12 @@ changed    2      3 B -> 5 B
     });
   });
 
+  it('exits with 1 when there are differences that nobody reads', async () => {
+    const words = ['diff', image('lower'), image('upper'), '--exit-code', '--store', at('store')];
+    const through = ['sh', '-c', '{ "$0" "$@"; echo "ended with $?" >&2; } | :'];
+    expect(await runCli(words, { through })).toMatchObject({ stderr: 'ended with 1\n' });
+  });
+
   it('says on stderr, once, what a disk does not keep', async () => {
     const { stdout, stderr } = await run('diff', image('lower'), at('app.rofs'), '/a');
     expect(stdout).toBe('no difference in 1 path\n');
@@ -145,7 +151,7 @@ changed    2      3 B -> 5 B
   it('prints JSON as the schema describes it', async () => {
     const found = await json('diff', 'diff', image('lower'), image('upper'));
     expect(found).toMatchObject({
-      before: { name: 'localhost/lower:it', kind: 'image' },
+      before: { name: 'localhost/lower:it', subject: image('lower'), kind: 'image' },
       path: '/',
       totals: { added: { paths: 3, bytes: 2048 }, changed: { paths: 5 } },
     });
@@ -202,17 +208,17 @@ describe('osv-convert history', () => {
   it('tells what each layer did to a path', async () => {
     const { stdout } = await run('history', image('upper'), '/etc/conf', '/docs', 'b');
     expect(stdout.replace(/ [0-9a-f]{12} /g, ' ID ').replace(/ {2,}/g, '  ')).toBe(`\
-/etc/conf: 5 B, the bytes of layer 2
+/etc/conf: 5 B, the bytes of layer 2; 3 B wasted
 LAYER  DIFFID  EVENT  WHAT  CREATED BY
 1  ID  added  3 B  /bin/sh -c #(nop) ADD file:1 in /
 2  ID  changed  content 3 -> 5 bytes, mtime 1970-01-01T00:00:00.5Z -> 1970-01-01T00:00:01Z  RUN /bin/sh -c apt-get update apt-get upgrade # buildkit
 
-/docs: not there in the end
+/docs: not there in the end; 7 B wasted
 LAYER  DIFFID  EVENT  WHAT  CREATED BY
 1  ID  added  folder, below it 2 added  /bin/sh -c #(nop) ADD file:1 in /
 2  ID  removed  below it 2 removed  RUN /bin/sh -c apt-get update apt-get upgrade # buildkit
 
-b: 1 B, the bytes of layer 1
+/b: 1 B, the bytes of layer 1; 1 B wasted
 LAYER  DIFFID  EVENT  WHAT  CREATED BY
 1  ID  added  1 B  /bin/sh -c #(nop) ADD file:1 in /
 2  ID  again  the bytes of layer 1  RUN /bin/sh -c apt-get update apt-get upgrade # buildkit
@@ -221,6 +227,7 @@ LAYER  DIFFID  EVENT  WHAT  CREATED BY
 
   it('lists what wastes most with --waste', async () => {
     const { stdout } = await run('history', image('upper'), '--waste');
+    expect(await run('history', image('upper'), '--all')).toMatchObject({ stdout });
     expect(stdout).toMatch(
       /^WASTED +IN LAYERS +IN THE END +PATH\n4 B +1 +removed by 2 +.docs.two\n/,
     );

@@ -128,6 +128,6 @@ describe('osv-convert', () => {
 
   it('shows nothing raw in a hint', async () => {
     const { stderr } = await runCli(['run', './\u001b[31mred.raw']);
-    expect(stderr).toContain('-o ./\\x1b[31mred.raw');
+    expect(stderr).toContain("-o './\\x1b[31mred.raw'");
   });
 });

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -11,6 +11,7 @@ import { type CliResult, runCli } from '../../support/cli.ts';
 import { helloImage } from '../../support/hello-image.ts';
 import { buildImage } from '../../support/image.ts';
 import { buildLayer, directory, file } from '../../support/layers.ts';
+import { otherUser } from '../../support/other-user.ts';
 import { runtimeFolder } from '../../support/published-apps.ts';
 import type { Fault } from '../../support/registry/faults.ts';
 import { type Registry, startRegistry } from '../../support/registry/registry.ts';
@@ -274,6 +275,33 @@ describe('osv-convert run and kernel', () => {
   it('run fails on a file that is not there, without asking a registry', async () => {
     const failed = await failing(['run', './none.raw']);
     expectFailure(failed, { code: 'USAGE', exit: 2, says: /none\.raw/ });
+  });
+
+  it('run and ls fail on what another user has closed', async ({ skip }) => {
+    const place = join(folder, 'closed');
+    const store = join(place, 'store');
+    const disk = join(place, 'own.raw');
+    const shut = join(place, 'shut');
+    await mkdir(store, { recursive: true });
+    await mkdir(shut);
+    await writeFile(disk, '');
+    const user = otherUser(place);
+    if (user === undefined) return skip('another user may not come to the program');
+    await chmod(folder, 0o755);
+    await chmod(store, 0o777);
+    for (const path of [disk, shut]) await chmod(path, 0);
+    for (const [command, path, says] of [
+      ['ls', disk, /a file this user may not read/],
+      ['run', disk, /a file this user may not read/],
+      ['ls', `${shut}/disk.raw`, /a folder on the way/],
+    ] as const) {
+      const failed = await runCli([command, path, '--store', store], {
+        through: user,
+        env: { XDG_CONFIG_HOME: store },
+      });
+      expectFailure({ ...failed, store }, { code: 'ACCESS_DENIED', exit: 4, says });
+    }
+    for (const path of [place, shut]) await chmod(path, 0o700);
   });
 
   it('run fails when QEMU is not installed', async () => {

@@ -3,12 +3,14 @@ import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,6 +19,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createValidator } from '../../../schemas/index.ts';
 import { parseMtime, sourceDateEpoch } from '../../../src/cli/flatten-times.ts';
+import { flattenTypeOf } from '../../../src/flatten-output.ts';
 import { type CliOptions, runCli } from '../../support/cli.ts';
 import { buildImage } from '../../support/image.ts';
 import { directory, file, hardlink, special, symlink, whiteout } from '../../support/layers.ts';
@@ -149,11 +152,15 @@ describe('osv-convert flatten', () => {
     expect(first.json()).toMatchObject({ type: 'rofs', bytes: lstatSync(rofs).size });
     expect(first.json().warnings).toEqual(['devices and pipes are left out (1): a ROFS has none']);
     const out = join(root, 'of-rofs');
-    const words = ['flatten', rofs, '--to', out, '--store', store, '--json'];
+    const words = ['flatten', rofs, '-o', out, '--store', store, '--json'];
     const { stdout, code } = await runCli(words);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ kind: 'disk', files: 5, bytes: 25 });
     expect(readFileSync(join(out, 'closed/file'), 'utf8')).toBe('closed');
+    const modes = ['', 'closed', 'closed/file', 'home/app/link'];
+    expect(modes.map((path) => (lstatSync(join(out, path)).mode & 0o7777).toString(8))).toEqual([
+      ...['755', '755', '755', '777'],
+    ]);
   });
 
   it('writes a layer, whose whiteouts become empty files', async () => {
@@ -251,6 +258,7 @@ describe('osv-convert flatten leaves nothing behind', () => {
     const found = await runCli(words, { through: [...onSmallDisk(disk, '8m'), ...looking] });
     expect(found).toMatchObject({ code: 10, stdout: '' });
     expect(found.stderr).toContain(code);
+    expect(found.stderr).toContain(`try: df -h ${disk}\n`);
   });
 
   it.runIf(namespaces)('on a disk that is read-only', async () => {
@@ -282,11 +290,37 @@ describe('osv-convert flatten refuses', () => {
     ['a compression it has not', ['a.tar.zst'], '.tar.zst'],
     ['a time that is none', ['out', '--mtime', 'yesterday'], 'yesterday'],
     ['a type that is none', ['out', '--type', 'zip'], 'zip'],
+    ['the name of a disk', ['web.QCOW2'], 'osv-convert build REF -o web.qcow2'],
+    ['a kind of file it has not', ['x.erofs'], '.erofs'],
+    ['a device for stdout', ['/dev/stdout', '--type', 'tar'], '--to -'],
   ])('%s', async (_what, [to = '', ...args], found) => {
     const { code, stdout, stderr } = await flatten(to, args, { cwd: root });
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toContain(found);
     expect(stderr).toContain('USAGE');
+  });
+
+  it('to write over the file it reads, under whatever name', async () => {
+    const place = join(root, 'own');
+    mkdirSync(place);
+    const [tar, rofs] = [join(place, 'in.tar'), join(place, 'in.rofs')];
+    const packed = ['save', from, '-o', tar, '--store', store];
+    expect(await runCli(packed)).toMatchObject({ code: 0 });
+    expect(await flatten(rofs)).toMatchObject({ code: 0 });
+    symlinkSync('in.tar', join(place, 'link.tar'));
+    linkSync(rofs, join(place, 'same'));
+    for (const [subject, to, type] of [
+      [`oci-archive:${tar}`, 'in.tar', 'tar'],
+      [`oci-archive:${tar}:t`, 'link.tar', 'tar'],
+      [`docker-archive:link.tar`, 'in.tar', 'tar.gz'],
+      ['in.rofs', rofs, 'rofs'],
+      [rofs, 'same', 'rofs'],
+    ] as const) {
+      const words = ['flatten', subject, '--to', to, '--type', type, '--store', store];
+      const { code, stderr } = await runCli(words, { cwd: place });
+      expect([code, stderr]).toEqual([2, expect.stringContaining('found the file that is read')]);
+    }
+    expect(readdirSync(place).sort()).toEqual(['in.rofs', 'in.tar', 'link.tar', 'same']);
   });
 
   it.runIf(has('script'))('to write a tar on a terminal', async () => {
@@ -299,6 +333,25 @@ describe('osv-convert flatten refuses', () => {
     expect(status).toBe(2);
     expect(stdout).toContain('found a terminal');
   });
+});
+
+describe('flattenTypeOf', () => {
+  it.each([
+    ['X.TAR', 'tar'],
+    ['x.Tgz', 'tar.gz'],
+    ['x.rofs', 'rofs'],
+    ['web.raw/', 'dir'],
+    ['web', 'dir'],
+  ])('takes %s for a %s', (output, type) => {
+    expect(flattenTypeOf(output)).toBe(type);
+  });
+
+  it.each(['raw', 'img', 'zip', 'CPIO', 'squashfs', 'ext4', 'tar.xz', 'tbz'])(
+    'refuses a name that ends in .%s',
+    (suffix) => {
+      expect(() => flattenTypeOf(`x.${suffix}`)).toThrow(suffix);
+    },
+  );
 });
 
 describe('parseMtime', () => {

@@ -38,9 +38,10 @@ describe('osv-convert --limit', () => {
     const refused = await pull(['--limit', 'entries=10']);
     expect(refused).toMatchObject({ code: 6, stdout: '' });
     expect(refused.stderr).toContain(
-      'found entry number 11, wanted at most 10 (the limit entries) (LAYER_LIMIT)\n' +
-        '  try: osv-convert pull --limit entries=20 IMAGE, if you trust the image\n',
+      'found entry number 11, wanted at most 10 (the limit entries, to be raised for an image you trust) (LAYER_LIMIT)\n' +
+        '  try: osv-convert pull --limit entries=20 IMAGE\n',
     );
+    expect(refused.stderr).toMatch(/taking in the layer sha256:[\da-f]{64}: /);
     expect(await pull(['--limit', 'entries=20'])).toMatchObject({ code: 0 });
   });
 

@@ -7,6 +7,7 @@ import { createValidator } from '../../../schemas/index.ts';
 import { descriptionText } from '../../../src/cli/description.ts';
 import { treeJson, treeText } from '../../../src/cli/drawn-tree.ts';
 import {
+  once,
   parseCountRange,
   parseDepth,
   parseDigestStart,
@@ -187,6 +188,19 @@ describe('osv-convert ls', () => {
   });
 });
 
+describe('osv-convert ls of what the store has', () => {
+  it('prints nothing but the result, and takes what ls(1) is asked for', async () => {
+    const { code, stdout, stderr } = await run('ls', '-a1', name, '/etc');
+    expect([code, stdout, stderr]).toEqual([0, 'passwd\n', '']);
+  });
+
+  it('refuses an empty path', async () => {
+    const { code, stderr } = await run('ls', name, '');
+    expect(stderr).toContain('found "" for a path');
+    expect(code).toBe(2);
+  });
+});
+
 describe('osv-convert cat', () => {
   it('prints files byte for byte, also by names as they were printed', async () => {
     const text = await ok('cat', name, 'etc/passwd', '/lib/b.so', '\\xff\\x0a\\x1b[31m');
@@ -200,7 +214,7 @@ describe('osv-convert cat', () => {
     expect(JSON.parse(stderr)).toMatchObject({
       code: 'PATH_NOT_FOUND',
       message: `looking for "etc" in ${upper}: found a folder, wanted a regular file`,
-      hint: `osv-convert ls layer:${upper} /etc`,
+      hint: `osv-convert ls ${layer} /etc`,
     });
   });
 });
@@ -401,7 +415,7 @@ describe('the options of find', () => {
   };
 
   it.each([
-    ['parseTypes', 'f,d', ['f', 'd']],
+    ['parseTypes', 'f, d', ['f', 'd']],
     ['parseCountRange', '7', { least: 7, most: 7 }],
     ['parseCountRange', '+7', { least: 8, most: more }],
     ['parseCountRange', '-7', { least: 0, most: 6 }],
@@ -427,16 +441,27 @@ describe('the options of find', () => {
     ['parseTypes', '', 'f,d,l,c,b,p'],
     ['parseCountRange', 'root', '+N for more'],
     ['parseCountRange', '+', '+N for more'],
-    ['parseSizeRange', '1x', '--size'],
+    ['parseSizeRange', '1x', 'wanted a size such as'],
+    ['parseSizeRange', '+', 'wanted a size such as'],
     ['parsePerm', '888', 'octal'],
     ['parsePerm', 'u+s', 'octal'],
     ['parseTime', 'yesterday', '2025-01-31'],
     ['parseTime', '2025-13-31', '2025-01-31'],
+    ['parseTime', '2025-02-29', '2025-01-31'],
+    ['parseTime', '2024-02-30T10:00', '2025-01-31'],
     ['parseDigestStart', 'md5:00', 'sha256:HEX'],
     ['parseDigestStart', 'a'.repeat(65), 'sha256:HEX'],
     ['parseDepth', '-1', 'from 0 on'],
   ] as const)('%s refuses %j', (reader, text, says) => {
     expect(() => readers[reader](text)).toThrow(says);
+  });
+});
+
+describe('once', () => {
+  it('refuses a second value of an option', () => {
+    const read = once(Number);
+    expect(read('1')).toBe(1);
+    expect(() => read('2', 1)).toThrow('wanted it once');
   });
 });
 

@@ -17,9 +17,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { errorCodeOf } from '../../../src/error.ts';
+import { withTimes } from '../../../src/export/attributes.ts';
 import { type WriteFolderOptions, writeFolder } from '../../../src/export/folder.ts';
 import { removeFolder } from '../../../src/export/folder-remove.ts';
-import { withTimes } from '../../../src/export/times.ts';
 import { openContents } from '../../../src/tree/contents.ts';
 import { directory, fileOfBytes, symlink } from '../../../src/tree/nodes.ts';
 import { withLayers } from '../../../src/tree/open-layers.ts';
@@ -145,9 +145,10 @@ describe('writeFolder', () => {
 
   it('makes hard links of a tree that has the name it keeps them under', async () => {
     const shared = text('x');
-    const tree = treeOf({ '.osv-convert-links': text('mine'), one: shared, two: shared });
-    await write(tree);
-    expect(readdirSync(out).sort()).toEqual(['.osv-convert-links', 'one', 'two']);
+    const taken = Array.from({ length: 300 }, (_, number) => `.osv-convert-links-${number}`);
+    const mine = Object.fromEntries(taken.map((name) => [name, text('mine')]));
+    await write(treeOf({ ...mine, one: shared, two: shared }));
+    expect(readdirSync(out).sort()).toEqual([...taken, 'one', 'two'].sort());
   });
 
   it('writes names as their bytes', async () => {
@@ -297,7 +298,7 @@ describe('writeFolder refuses', () => {
 
   it.each([
     ['a file', () => writeFileSync(out, ''), 'a file there'],
-    ['a link to nothing', () => symlinkSync('nothing', out), 'no folder'],
+    ['a link to nothing', () => symlinkSync('nothing', out), 'a link that leads nowhere'],
     [
       'a parent that is not there',
       () => {

@@ -222,6 +222,15 @@ describe('find', () => {
     expect(found(view, { digest: digest.slice(0, 13) })).toEqual(['/etc/shadow']);
   });
 
+  test('takes patterns of names as they are printed', () => {
+    const xattrs = { 'user.\u009b': '' };
+    const odd = viewOf(item.file(`${decodeName(Buffer.of(0xff))}a/b\n`, '', { xattrs }));
+    const path = `/${decodeName(Buffer.of(0xff))}a/b\n`;
+    expect(found(odd, { name: 'b\\x0a' })).toEqual([path]);
+    expect(found(odd, { path: '/\\xff*\\u000a' })).toEqual([path]);
+    expect(found(odd, { xattr: 'user.\\u009b' })).toEqual([path]);
+  });
+
   test('starts at each path, through links, and goes as deep as told', () => {
     expect(found(view, {}, ['bin', '/app/empty'])).toEqual([
       '/usr/bin',

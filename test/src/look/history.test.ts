@@ -98,7 +98,12 @@ describe('history', () => {
 
   it('follows paths, also through links and as they are printed', async () => {
     const image = buildImage({ layers: given });
-    const { paths } = await history(store, await write('paths', image), ['l/a', '/b\\xff'], {});
+    const { paths } = await history(
+      store,
+      await write('paths', image),
+      ['l/a', '/b\\xff', '/etc'],
+      {},
+    );
     expect(paths).toMatchObject([
       {
         path: 'l/a',
@@ -107,8 +112,10 @@ describe('history', () => {
           { layer: 2, event: 'changed', aspects: ['size', 'content'], bytesOf: 2 },
           { layer: 3, event: 'removed', path: '/etc/a' },
         ],
+        wasted: 12,
       },
-      { path: `/${odd}`, seen: { path: `/${odd}`, bytesOf: 1 } },
+      { path: `/${odd}`, seen: { path: `/${odd}`, bytesOf: 1 }, wasted: 0 },
+      { path: '/etc', seen: { path: '/etc' }, wasted: 12 },
     ]);
     expect(paths[0]).not.toHaveProperty('seen');
   });
@@ -119,6 +126,10 @@ describe('history', () => {
       code: 'PATH_NOT_FOUND',
       message: expect.stringContaining('no "b" in "/etc"'),
     });
+  });
+
+  it('refuses an empty path, before anything is pulled', async () => {
+    await expect(history(store, 'oci:nowhere', [''], {})).rejects.toMatchObject({ code: 'USAGE' });
   });
 
   it('refuses what is no image', async () => {

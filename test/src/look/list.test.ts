@@ -31,6 +31,15 @@ const members = [
 ];
 const view = viewOf(...members);
 
+function catching(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    return String(error);
+  }
+  throw new Error('nothing was thrown');
+}
+
 describe('requirePath', () => {
   test.each([
     ['/usr/lib/a.so', '/usr/lib/a.so'],
@@ -38,9 +47,19 @@ describe('requirePath', () => {
     [`line\n${bytes}`, `/line\n${bytes}`],
     ['/line\\x0a\\xff\\xFE', `/line\n${bytes}`],
     ['/line\\u000a\\xff\\xfe', `/line\n${bytes}`],
-    ['', '/'],
+    ['.', '/'],
   ])('finds %j at %j', (path, place) => {
     expect(requirePath(view, path).path).toBe(place);
+  });
+
+  test('refuses no path at all', () => {
+    expect(() => requirePath(view, '')).toThrow(expect.objectContaining({ code: 'USAGE' }));
+  });
+
+  test('cuts a path in its sentence when it is long', () => {
+    const sentence = catching(() => requirePath(view, `/usr/${'a'.repeat(5000)}`));
+    expect(sentence).toContain(`looking for "/usr/${'a'.repeat(115)}…" in`);
+    expect(sentence.length).toBeLessThan(400);
   });
 
   test('takes a name as it was typed when there is one of it', () => {
@@ -63,7 +82,8 @@ describe('requirePath', () => {
     ],
     [`/${'x/'.repeat(60_000)}`, 'found no "x" in "/", wanted a name it has', `${ls} /`],
   ])('tells how far %.30j leads when it leads nowhere', (path, sentence, hint) => {
-    const message = `looking for ${JSON.stringify(path)} in host/web:1.0: ${sentence}`;
+    const shown = path.length > 120 ? `${path.slice(0, 120)}…` : path;
+    const message = `looking for ${JSON.stringify(shown)} in host/web:1.0: ${sentence}`;
     expect(() => requirePath(view, path)).toThrow(
       expect.objectContaining({ code: 'PATH_NOT_FOUND', message, hint }),
     );
@@ -76,9 +96,9 @@ describe('requirePath', () => {
     );
   });
 
-  test('names a layer in its hint as the command takes it', () => {
-    expect(() => requirePath({ ...view, kind: 'layer', name: 'sha256:ab' }, '/x')).toThrow(
-      expect.objectContaining({ hint: 'osv-convert ls layer:sha256:ab /' }),
+  test('names the subject in its hint as it was asked for', () => {
+    expect(() => requirePath({ ...view, subject: 'oci:a b:it' }, '/x')).toThrow(
+      expect.objectContaining({ hint: "osv-convert ls 'oci:a b:it' /" }),
     );
   });
 });

@@ -12,10 +12,17 @@ export function viewOf(...items: readonly LayerItem[]): View {
 
 /** The same as a disk, which keeps no attributes. */
 export function diskOf(...items: readonly LayerItem[]): View {
-  return { ...viewOf(...items), name: 'web.raw', kind: 'disk', hasAttributes: false };
+  return {
+    ...viewOf(...items),
+    name: 'web.raw',
+    subject: 'web.raw',
+    kind: 'disk',
+    hasAttributes: false,
+  };
 }
 
 export function viewOfTree(tree: Tree): View {
   const contents = openContents(new Map());
-  return { name: 'host/web:1.0', kind: 'image', tree, contents, hasAttributes: true };
+  const name = 'host/web:1.0';
+  return { name, subject: name, kind: 'image', tree, contents, hasAttributes: true };
 }

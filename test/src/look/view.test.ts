@@ -226,6 +226,15 @@ describe('layerTree', () => {
 
   const opaqueXattr = { 'trusted.overlay.opaque': 'eQ==' };
 
+  it('takes time in proportion to the paths of whiteouts when they lie deep', () => {
+    const folder = 'a/'.repeat(2000);
+    const markers = Array.from({ length: 100 }, (_, at) => whiteout(`${folder}${at}`));
+    const began = performance.now();
+    expect(lookup(treeOf(markers), `${folder}99`)?.node.kind).toBe('special');
+    // A lookup for each folder above each of them took 15 seconds.
+    expect(performance.now() - began).toBeLessThan(3000);
+  });
+
   it('shows whiteouts as devices 0,0, in folders that nothing describes too', () => {
     const tree = treeOf([whiteout('a'), whiteout('b/c/d')]);
     expect(listTree(tree)).toBe(
@@ -328,7 +337,7 @@ describe('withView of a disk', () => {
     });
   });
 
-  it.each(['./missing', 'missing.qcow2', 'missing.rofs', tmpdir()])(
+  it.each(['./missing', 'missing.qcow2', 'missing.rofs'])(
     'asks no registry for %s',
     async (path) => {
       await expect(withView(store, path, {}, listed)).rejects.toMatchObject({

@@ -464,6 +464,14 @@ describe('flatten, parents that are no folders', () => {
     const deep = [directory('d/'.repeat(1500).slice(0, -1)), symlink('l', 'd/'.repeat(1500))];
     expect(errorCodeOf(failure(deep, [file(`l/${'d/'.repeat(1500)}x`, '')]))).toBe('LAYER_LIMIT');
   });
+
+  test('refuses to follow links without end when few bytes of a layer would take hours', () => {
+    const chain = Array.from({ length: 40 }, (_, at) =>
+      symlink(`l${at}`, `${'./'.repeat(2040)}${at === 0 ? 'd' : `l${at - 1}`}`),
+    );
+    const behind = Array.from({ length: 2000 }, (_, at) => file(`l39/${at}`, ''));
+    expect(errorCodeOf(failure([directory('d'), ...chain, ...behind]))).toBe('LAYER_LIMIT');
+  });
 });
 
 describe('flatten, in general', () => {
