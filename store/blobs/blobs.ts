@@ -107,6 +107,11 @@ export function createBlobs(parts: StoreParts): Omit<Blobs, 'heal'> {
         return;
       }
       await prepare();
+      let last: number | undefined;
+      const onProgress = (progress: { readonly received: number; readonly size: number }): void => {
+        last = progress.received;
+        options.onProgress?.(progress);
+      };
       await flights.join(
         `${digest} ${size}`,
         async (signal, tell) => {
@@ -137,8 +142,10 @@ export function createBlobs(parts: StoreParts): Omit<Blobs, 'heal'> {
           );
           tellReceived(size);
         },
-        options,
+        { signal: options.signal, onProgress },
       );
+      // Who joins when all has come and been told is told here.
+      if (last !== size) onProgress({ received: size, size });
     },
     async put(bytes) {
       const digest = digestOf(bytes);

@@ -102,6 +102,28 @@ export const fetchBehaviours: readonly Behaviour[] = [
     },
   },
   {
+    name: 'Blobs.fetch tells the end to who joins when all has come',
+    async check(ground) {
+      const { blobs } = await ground.open();
+      const farEnd = createFarEnd();
+      let end = 0;
+      let late: Promise<void> | undefined;
+      await blobs.fetch(claim, farEnd.open, {
+        onProgress: ({ received }) => {
+          if (received < bytes.length) return;
+          late ??= blobs.fetch(claim, farEnd.open, {
+            onProgress: (progress) => {
+              end = progress.received;
+            },
+          });
+        },
+      });
+      await late;
+      expect(end).toBe(bytes.length);
+      expect(farEnd.offsets).toEqual([0]);
+    },
+  },
+  {
     name: 'Blobs.fetch goes on for the others when one aborts',
     async check(ground) {
       const { blobs } = await ground.open();
