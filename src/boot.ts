@@ -5,7 +5,7 @@ import type { Digest, Store } from '../store/index.ts';
 import { ConvertError } from './error.ts';
 import type { OnEvent } from './event.ts';
 import { commandLineOf } from './guest.ts';
-import { findKernel, listKernels } from './osv/kernels.ts';
+import { defaultKernel, findKernel } from './osv/kernels.ts';
 import { withHealing } from './pull/heal.ts';
 import type { Report } from './report.ts';
 import { chooseAccelerator, probeKvm } from './run/accelerator.ts';
@@ -66,10 +66,7 @@ async function elfPath(
     if ((await store.blobs.size(own)) !== undefined) return await pathOf(store, own);
   }
   if (name === undefined && bootsItself) return undefined;
-  const kernel =
-    name === undefined
-      ? (await listKernels(store)).find(({ isDefault }) => isDefault)?.kernel
-      : await findKernel(store, name);
+  const kernel = name === undefined ? await defaultKernel(store) : await findKernel(store, name);
   return kernel?.elf === undefined ? undefined : await pathOf(store, kernel.elf.digest);
 }
 

@@ -2,24 +2,13 @@ import type { Digest, Store } from '../store/index.ts';
 import { findingOfFailure } from './check/failure.ts';
 import { bySeverity, type Finding, type Severity } from './check/finding.ts';
 import type { DotnetApp } from './dotnet/app.ts';
-import { describeApp } from './dotnet/describe.ts';
-import { type Examined, findingsOf } from './findings.ts';
-import { composeGuest } from './guest.ts';
+import { findingsOf } from './findings.ts';
 import type { Kernel } from './osv/kernel.ts';
-import { readKernelExports } from './osv/kernel-exports.ts';
-import { findKernel, listKernels } from './osv/kernels.ts';
+import { defaultKernel, findKernel } from './osv/kernels.ts';
+import { type GuestWishes, type Prepared, prepare } from './prepare.ts';
 import { withHealing } from './pull/heal.ts';
-import type { StoredImage } from './pull/image.ts';
 import { obtain } from './pull/pull.ts';
-import { addRuntime, type RuntimeOptions } from './runtime.ts';
 import { type OpenLayers, withLayers } from './tree/open-layers.ts';
-
-export interface CheckOptions extends RuntimeOptions {
-  /** Name of a kernel in the store; the default one, if there is one, when absent. */
-  readonly kernel?: string;
-  /** Variables of the guest; they win over everything. */
-  readonly env?: ReadonlyMap<string, string>;
-}
 
 /** What `check` tells; its shape is `schemas/check.schema.json`. */
 export interface Checked {
@@ -43,27 +32,27 @@ export interface Checked {
 export async function check(
   store: Store,
   reference: string,
-  options: CheckOptions,
+  options: GuestWishes,
 ): Promise<Checked> {
   return await withHealing(store, options, () => checkOnce(store, reference, options));
 }
 
-async function checkOnce(store: Store, reference: string, options: CheckOptions): Promise<Checked> {
-  const kernel = await kernelFor(store, options.kernel);
-  const exports = kernel && (await readKernelExports(store, kernel));
+async function checkOnce(store: Store, reference: string, options: GuestWishes): Promise<Checked> {
+  const { kernel: name } = options;
+  const kernel = await (name === undefined ? defaultKernel(store) : findKernel(store, name));
   const image = await obtain(store, reference, options);
   return await withLayers(store, async (open) => {
-    const { failure, ...examined } = await examine(store, open, image, kernel, options);
+    const prepared = await prepare(store, open, image, kernel, options);
     const findings = bySeverity([
-      ...(failure === undefined ? [] : [failure]),
-      ...findingsOf({ ...examined, exports }),
-      ...unchecked(kernel, exports),
+      ...failuresOf(prepared, open),
+      ...findingsOf(prepared),
+      ...unchecked(kernel, prepared.exports),
     ]);
     return {
       reference: image.name,
       digest: image.descriptor.digest,
       platform: image.platform,
-      app: examined.app === undefined ? null : summaryOf(examined.app),
+      app: prepared.app === undefined ? null : summaryOf(prepared.app),
       kernel: kernel === undefined ? null : summaryOfKernel(kernel),
       counts: countsOf(findings),
       findings,
@@ -71,37 +60,13 @@ async function checkOnce(store: Store, reference: string, options: CheckOptions)
   });
 }
 
-/** The way to a disk, up to where it ends. What looks like the fault of the image may be the store's. */
-async function examine(
-  store: Store,
-  open: OpenLayers,
-  image: StoredImage,
-  kernel: Kernel | undefined,
-  options: CheckOptions,
-): Promise<Examined & { readonly failure?: Finding }> {
-  const { contents } = open;
-  const { config } = image.config;
-  const tree = await open.flatten(image.layers.map(({ diffID }) => diffID));
-  let found: Examined = { config, tree, contents };
-  try {
-    const app = describeApp(tree, contents, config);
-    found = { ...found, app };
-    const runnable = await addRuntime(store, open, tree, app, options);
-    const env = options.env ?? new Map();
-    const reach = { keep: [], drop: [] };
-    const guest = composeGuest(app, runnable, contents, kernel, { env, reach });
-    return { ...found, runnable, guest };
-  } catch (error) {
-    const failure = findingOfFailure(error);
-    if (failure === undefined) throw error;
-    contents.verifyRead();
-    return { ...found, failure };
-  }
-}
-
-async function kernelFor(store: Store, name: string | undefined): Promise<Kernel | undefined> {
-  if (name !== undefined) return await findKernel(store, name);
-  return (await listKernels(store)).find(({ isDefault }) => isDefault)?.kernel;
+/** What looks like the fault of the image may be the store's, and is thrown then. */
+function failuresOf(prepared: Prepared, { contents }: OpenLayers): readonly Finding[] {
+  if (prepared.kind === 'ready') return [];
+  const failure = findingOfFailure(prepared.reason);
+  if (failure === undefined) throw prepared.reason;
+  contents.verifyRead();
+  return [failure];
 }
 
 /** What could not be looked at. */

@@ -2,34 +2,23 @@ import type { Store } from '../store/index.ts';
 import { writeDisk } from './disk/output.ts';
 import { openOutputFile } from './disk/output-file.ts';
 import { type DiskPlan, planDisk } from './disk/plan.ts';
-import { describeApp } from './dotnet/describe.ts';
 import { ConvertError } from './error.ts';
 import { findingsOf, refuseErrors } from './findings.ts';
-import { composeGuest, type Guest } from './guest.ts';
+import type { Guest } from './guest.ts';
 import type { Kernel } from './osv/kernel.ts';
-import { readKernelExports } from './osv/kernel-exports.ts';
-import { findKernel, listKernels } from './osv/kernels.ts';
+import { defaultKernel, findKernel } from './osv/kernels.ts';
+import { type GuestWishes, prepare } from './prepare.ts';
 import { withHealing } from './pull/heal.ts';
 import { obtain } from './pull/pull.ts';
 import { createReport, type Report } from './report.ts';
 import { planRofs, type RofsPlan } from './rofs/plan.ts';
-import { addRuntime, type RuntimeOptions } from './runtime.ts';
 import type { SyncAccess } from './tree/access.ts';
 import { withLayers } from './tree/open-layers.ts';
 
-export interface ConvertOptions extends RuntimeOptions {
+export interface ConvertOptions extends GuestWishes {
   readonly format: 'raw' | 'qcow2';
   /** `bios`: the kernel is on the disk. `direct`: the hypervisor brings it. */
   readonly boot: 'bios' | 'direct';
-  /** Name of a kernel in the store; the default one when absent. */
-  readonly kernel?: string;
-  /** Variables of the guest; they win over everything. */
-  readonly env?: ReadonlyMap<string, string>;
-  /** What of the image goes on the disk; `reachable` when absent. */
-  readonly include?: 'reachable' | 'all';
-  /** Globs of paths that are kept, and left out, whatever is known of them. */
-  readonly keep?: readonly string[];
-  readonly drop?: readonly string[];
   /** Build what cannot run, too. */
   readonly force?: boolean;
 }
@@ -64,23 +53,10 @@ async function convertOnce(
   const image = await obtain(store, reference, options);
   return await withLayers(store, async (open) => {
     const { contents } = open;
-    const tree = await open.flatten(image.layers.map(({ diffID }) => diffID));
-    const app = describeApp(tree, contents, image.config.config);
-    const runnable = await addRuntime(store, open, tree, app, options);
-    const { env = new Map(), include, keep = [], drop = [] } = options;
-    const guest = composeGuest(app, runnable, contents, kernel, {
-      env,
-      reach: include === 'all' ? undefined : { keep, drop },
-    });
-    const findings = findingsOf({
-      config: image.config.config,
-      tree,
-      contents,
-      app,
-      runnable,
-      guest,
-      exports: kernel && (await readKernelExports(store, kernel)),
-    });
+    const prepared = await prepare(store, open, image, kernel, options);
+    if (prepared.kind === 'stopped') throw prepared.reason;
+    const { app, runnable, guest } = prepared;
+    const findings = findingsOf(prepared);
     if (options.force !== true) refuseErrors(findings);
     const rofs = planRofs(guest.tree);
     const disk = await layOut(store, boot, kernel, guest, rofs);
@@ -113,7 +89,7 @@ async function kernelFor(
   { boot, kernel }: ConvertOptions,
 ): Promise<Kernel | undefined> {
   if (boot === 'bios' || kernel !== undefined) return await findKernel(store, kernel);
-  return (await listKernels(store)).find(({ isDefault }) => isDefault)?.kernel;
+  return await defaultKernel(store);
 }
 
 async function layOut(

@@ -8,7 +8,7 @@ import { launchOf } from './dotnet/launch.ts';
 import { readElf } from './elf/read.ts';
 import { bundleDirectory, unpackBundle } from './osv/bundle.ts';
 import { encodeCommandLine } from './osv/command-line.ts';
-import { osvEnvironment } from './osv/environment.ts';
+import { type Environment, osvEnvironment } from './osv/environment.ts';
 import type { Kernel } from './osv/kernel.ts';
 import { hasIcu } from './osv/libraries.ts';
 import { type Reachable, type ReachOptions, reachable } from './osv/reach/reachable.ts';
@@ -26,6 +26,8 @@ export interface Guest {
   readonly args: readonly string[];
   readonly workingDirectory: string;
   readonly env: ReadonlyMap<string, string>;
+  /** The variables again, each with where it comes from. */
+  readonly environment: Environment;
   readonly commandLine: Uint8Array;
   /** Bytes by reason; undefined where all of the image is kept. */
   readonly reach: Omit<Reachable, 'tree'> | undefined;
@@ -57,16 +59,7 @@ export function composeGuest(
   const { tree, ...reach } =
     options === undefined
       ? { tree: root.tree }
-      : reachable(
-          root.tree,
-          contents,
-          {
-            app: { ...app, env: new Map([...app.env, ...user]) },
-            runtime,
-            program: launch.program,
-          },
-          options,
-        );
+      : reachable(root.tree, contents, { app, runtime, program: launch.program }, options);
   const appFolder = folderOf(app.assembly ?? app.executable);
   const environment = osvEnvironment(
     { ...app, env: new Map([...app.env, ...Object.entries(launch.env)]) },
@@ -84,6 +77,7 @@ export function composeGuest(
     args: launch.args,
     workingDirectory: app.workingDirectory,
     env,
+    environment,
     commandLine: commandLineOf({ ...launch, workingDirectory: app.workingDirectory, env }),
     reach: 'kept' in reach ? reach : undefined,
     findings: [

@@ -1,20 +1,15 @@
 import { type Command, Option } from 'commander';
 import type { Report } from '../report.ts';
-import { collect, parseEnv } from './env.ts';
 import { formatBytes, printable, quoteWords } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
+import { addGuestOptions, type GuestOptions, guestWishesOf } from './guest-options.ts';
 import { addObtainOptions, type ObtainOptions, pullOptionsOf } from './source-options.ts';
 
-interface BuildOptions extends ObtainOptions {
+interface BuildOptions extends ObtainOptions, GuestOptions {
   readonly output: string;
   readonly format?: 'raw' | 'qcow2';
   readonly boot: 'bios' | 'direct';
   readonly kernel?: string;
-  readonly runtime: string;
-  readonly env?: readonly string[];
-  readonly include: 'reachable' | 'all';
-  readonly keep?: readonly string[];
-  readonly drop?: readonly string[];
   readonly force?: true;
 }
 
@@ -43,28 +38,8 @@ export function addBuild(program: Command): void {
         .default('bios'),
     )
     .option('--kernel <name>', 'kernel to use (default: the default of kernel ls)')
-    .option(
-      '--runtime <from>',
-      '.NET runtime: auto, image, host, a folder, or the reference of an image that has one',
-      'auto',
-    )
-    .option('--env <NAME=VALUE>', 'set a variable of the guest (repeatable)', collect)
-    .addOption(
-      new Option(
-        '--include <what>',
-        'reachable: what the app can reach; all: all that the image has',
-      )
-        .choices(['reachable', 'all'])
-        .default('reachable'),
-    )
-    .option(
-      '--keep <glob>',
-      'keep these paths of the image, too: /usr/share/fonts, *.dat (repeatable)',
-      collect,
-    )
-    .option('--drop <glob>', 'leave these out: /app/docs, *.map (repeatable)', collect)
     .option('--force', 'build what is known not to run, too (see osv-convert check)');
-  addGlobalOptions(addObtainOptions(command)).action(buildCommand);
+  addGlobalOptions(addObtainOptions(addGuestOptions(command))).action(buildCommand);
 }
 
 async function buildCommand(ref: string, options: BuildOptions, command: Command): Promise<void> {
@@ -72,19 +47,14 @@ async function buildCommand(ref: string, options: BuildOptions, command: Command
   const { convert } = await import('../convert.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
     const format = options.format ?? (options.output.endsWith('.qcow2') ? 'qcow2' : 'raw');
-    const { boot, kernel, runtime, include, keep, drop, force } = options;
+    const { boot, kernel, force } = options;
     const report = await convert(store, ref, options.output, {
       ...(await pullOptionsOf(options, process.env)),
       ...(kernel !== undefined && { kernel }),
-      ...(keep !== undefined && { keep }),
-      ...(drop !== undefined && { drop }),
       ...(force !== undefined && { force }),
-      include,
+      ...guestWishesOf(options, process.env),
       boot,
-      runtime,
       format,
-      env: parseEnv(options.env),
-      hostEnv: process.env,
       onEvent,
       signal,
     });

@@ -2,15 +2,13 @@ import { type Command, Option } from 'commander';
 import type { Finding, Severity } from '../check/finding.ts';
 import type { Checked } from '../check.ts';
 import { exitCodes } from '../error.ts';
-import { collect, parseEnv } from './env.ts';
 import { formatCount, printable } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
+import { addGuestOptions, type GuestOptions, guestWishesOf } from './guest-options.ts';
 import { addObtainOptions, type ObtainOptions, pullOptionsOf } from './source-options.ts';
 
-interface CheckCommandOptions extends ObtainOptions {
+interface CheckCommandOptions extends ObtainOptions, GuestOptions {
   readonly kernel?: string;
-  readonly runtime: string;
-  readonly env?: readonly string[];
   readonly strict?: true;
   readonly sarif?: true;
 }
@@ -29,16 +27,10 @@ export function addCheck(program: Command): void {
       'image: a reference, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, store:NAME',
     )
     .option('--kernel <name>', 'kernel to check against (default: the default of kernel ls)')
-    .option(
-      '--runtime <from>',
-      '.NET runtime: auto, image, host, a folder, or the reference of an image that has one',
-      'auto',
-    )
-    .option('--env <NAME=VALUE>', 'set a variable of the guest (repeatable)', collect)
     .option('--strict', 'end with 7 for warnings, too')
     .addOption(new Option('--sarif', 'print the findings as SARIF 2.1.0').conflicts('json'))
     .addHelpText('after', help);
-  addGlobalOptions(addObtainOptions(command)).action(checkCommand);
+  addGlobalOptions(addObtainOptions(addGuestOptions(command))).action(checkCommand);
 }
 
 const help = `
@@ -57,13 +49,11 @@ async function checkCommand(
   const { withSession } = await import('./session.ts');
   const { check } = await import('../check.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
-    const { kernel, runtime, env, strict, sarif } = options;
+    const { kernel, strict, sarif } = options;
     const checked = await check(store, ref, {
       ...(await pullOptionsOf(options, process.env)),
       ...(kernel !== undefined && { kernel }),
-      runtime,
-      env: parseEnv(env),
-      hostEnv: process.env,
+      ...guestWishesOf(options, process.env),
       onEvent,
       signal,
     });

@@ -10,17 +10,16 @@ import { parsePortForward } from '../run/port-forward.ts';
 import { runMachine } from '../run/qemu.ts';
 import { shellWord } from '../shell-word.ts';
 import { parseEnv } from './env.ts';
+import { type GuestOptions, guestWishesOf } from './guest-options.ts';
 import type { Session } from './session.ts';
 import { type ObtainOptions, pullOptionsOf } from './source-options.ts';
 import { writeStdout } from './stdout.ts';
 
-export interface RunCommandOptions extends ObtainOptions {
+export interface RunCommandOptions extends ObtainOptions, GuestOptions {
   readonly publish?: readonly string[];
   readonly memory: string;
   readonly cpus: string;
-  readonly env?: readonly string[];
   readonly kernel?: string;
-  readonly runtime: string;
   readonly accel: 'auto' | 'kvm' | 'tcg';
 }
 
@@ -50,13 +49,11 @@ export async function runTarget(
     const { name, loader } = await findKernel(store, machine.kernel);
     await convert(store, target, disk, {
       ...(await pullOptionsOf(options, process.env)),
+      ...guestWishesOf(options, process.env),
       kernel: name,
-      runtime: options.runtime,
       format: 'raw',
       // With a loader on it the disk boots also where its command line is too long to be handed over.
       boot: loader === undefined ? 'direct' : 'bios',
-      env: machine.env,
-      hostEnv: process.env,
       onEvent,
       signal,
     });

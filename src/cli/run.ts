@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { collect } from './env.ts';
 import { addGlobalOptions } from './globals.ts';
+import { addGuestOptions } from './guest-options.ts';
 import type { RunCommandOptions } from './run-machine.ts';
 import { addObtainOptions } from './source-options.ts';
 
@@ -20,15 +21,13 @@ export function addRun(program: Command): void {
     )
     .option('--memory <size>', 'memory of the guest, such as 512M or 2G', '1G')
     .option('--cpus <count>', 'processors of the guest', '1')
-    .option('--env <NAME=VALUE>', 'set a variable of the guest (repeatable)', collect)
     .option('--kernel <name>', 'kernel to use (default: the one of the disk, else the default one)')
-    .option('--runtime <from>', '.NET runtime of an image, as for build', 'auto')
     .addOption(
       new Option('--accel <which>', 'accelerator of QEMU')
         .choices(['auto', 'kvm', 'tcg'])
         .default('auto'),
     );
-  addGlobalOptions(addObtainOptions(command)).action(runCommand);
+  addGlobalOptions(addObtainOptions(addGuestOptions(command))).action(runCommand);
 }
 
 async function runCommand(

@@ -90,6 +90,14 @@ export async function findKernel(store: Store, name?: string): Promise<Kernel> {
   return readKernel(store, ref);
 }
 
+/** The kernel that `findKernel` takes without a name; undefined where there is none. */
+export async function defaultKernel(store: Store): Promise<Kernel | undefined> {
+  const ref = await defaultRef(store);
+  if (ref === undefined) return undefined;
+  await store.hold([ref.digest]);
+  return readKernel(store, ref);
+}
+
 async function defaultRef(store: Store): Promise<KernelRef | undefined> {
   const refs = await listKernelRefs(store);
   return refs.find(({ isDefault }) => isDefault) ?? (refs.length === 1 ? refs[0] : undefined);
