@@ -9,7 +9,7 @@ import { type Extension, type Member, mergeMember } from './member.ts';
 import { markerOf } from './path.ts';
 import { parsePax } from './pax.ts';
 import { createBodyMap, extentsOf, parseGnuMapBlock, type Run } from './sparse.ts';
-import { createSteps, gather, isZero, padded, pass, type Step, skip } from './steps.ts';
+import { createSteps, gather, isZero, padded, padding, pass, type Step, skip } from './steps.ts';
 
 export interface TarReader {
   /** Takes the next bytes. They are not kept: the buffer may be used again. */
@@ -178,7 +178,7 @@ export function createTarReader(
   function body(size: number, take: (bytes: Buffer) => void, end: () => void): Step {
     return pass(size, take, () => {
       end();
-      return skip(padded(size) - size, header);
+      return padding(size, header);
     });
   }
 

@@ -17,6 +17,8 @@ export type Step =
       readonly length: number;
       readonly take: (bytes: Buffer) => void;
       readonly done: () => Step;
+      /** Whether the tar may end anywhere in them. */
+      readonly mayEnd?: true;
     }
   /** Whatever follows the end of the tar: part of the layer's digest, never of its entries. */
   | { readonly kind: 'drain' };
@@ -74,7 +76,8 @@ export function createSteps(first: Step): Steps {
       for (let at = 0; at < buffer.length; ) at += feed(buffer, at);
     },
     position: () => position,
-    mayEnd: () => step.kind === 'drain' || (step.kind === 'gather' && !!step.mayEnd && taken === 0),
+    mayEnd: () =>
+      step.kind === 'drain' || (step.mayEnd === true && (step.kind === 'pass' || taken === 0)),
   };
 }
 
@@ -93,6 +96,14 @@ export function skip(length: number, next: Step): Step {
     () => {},
     () => next,
   );
+}
+
+/** What fills the last block of a body of `size` bytes. Writers that do not end their tar leave it out. */
+export function padding(size: number, next: Step): Step {
+  const length = padded(size) - size;
+  return length === 0
+    ? next
+    : { kind: 'pass', length, take: () => {}, done: () => next, mayEnd: true };
 }
 
 /** What `size` bytes take with their padding. */

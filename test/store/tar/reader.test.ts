@@ -667,7 +667,6 @@ describe('createTarReader refuses as LAYER_CORRUPT', () => {
     ['an extended header and no more', pax([['path', 'x']])],
     ['a header cut off', member({ name: 'x' }).subarray(0, 200)],
     ['a body cut off', member({ name: 'x' }, 'body').subarray(0, 514)],
-    ['padding cut off', member({ name: 'x' }, 'body').subarray(0, 600)],
     ['an extended header cut off', pax([['path', 'x']]).subarray(0, 515)],
     [
       'a last header cut off',
@@ -844,19 +843,23 @@ describe('createTarReader gives the same entries', () => {
     );
   });
 
-  test('up to where it is cut off between members, and fails as LAYER_CORRUPT anywhere else', () => {
+  test('up to where it is cut off between members or in their padding, and fails as LAYER_CORRUPT anywhere else', () => {
+    // Behind the bodies of the members above: of 1500 bytes, 5, 518 with the map, 6.
+    const paddings = [0, 36, 507, 506, 506, 0, 0, 0];
     let end = 0;
     const ends = members.map(({ length }) => {
       end += length;
       return end;
     });
+    const isInPadding = (length: number): boolean =>
+      ends.some((at, index) => length <= at && length >= at - (paddings[index] ?? 0));
     // A hard link without the body it claims is whole.
     const linkEnd = end - 512 - 1024;
     const found: Entry[] = [];
     const reader = createTarReader((entry) => found.push(entry), defaultLimits);
     for (let length = 1; length <= end; length += 1) {
       reader.push(tar.subarray(length - 1, length));
-      if (ends.includes(length) || length === linkEnd) {
+      if (isInPadding(length) || length === linkEnd) {
         reader.end();
       } else {
         expect(() => reader.end()).toThrow(expect.objectContaining({ code: 'LAYER_CORRUPT' }));
