@@ -6,7 +6,7 @@ const groups = ['runtime', 'native', 'resources'] as const;
 /**
  * A deps.json without the assets that `isGone` says are not there any more: the host refuses to start
  * where one is missing. It is asked by the path an asset has beside the deps.json: its name, below its
- * culture for resources. The libraries themselves stay.
+ * culture for resources, or the one it says. The libraries themselves stay.
  * @returns undefined when nothing changes, or it is no JSON, which is for the host to say.
  */
 export function withoutAssets(
@@ -19,14 +19,7 @@ export function withoutAssets(
   } catch {
     return undefined;
   }
-  const removed = assetsOf(document).filter(({ group, path }) =>
-    isGone(
-      path
-        .split('/')
-        .slice(group === 'resources' ? -2 : -1)
-        .join('/'),
-    ),
-  );
+  const removed = assetsOf(document).filter((asset) => isGone(placeOf(asset)));
   for (const { assets, path } of removed) delete assets[path];
   return removed.length === 0
     ? undefined
@@ -42,13 +35,28 @@ interface Asset {
   readonly path: string;
 }
 
+/** Where the host looks for it: at its `localPath`, which SDKs since .NET 9 may write, else by its name. */
+function placeOf({ group, assets, path }: Asset): string {
+  const localPath = membersOf(assets[path])?.['localPath'];
+  return typeof localPath === 'string' && localPath !== ''
+    ? localPath
+    : path
+        .split('/')
+        .slice(group === 'resources' ? -2 : -1)
+        .join('/');
+}
+
+/** What packages write in place of a file that they do not have: the host passes over it (DOTNET.md 2.7). */
+const placeholder = '/_._';
+
 /** Of every library of every target. */
 function assetsOf(document: unknown): readonly Asset[] {
   const libraries = membersIn(membersOf(document)?.['targets']).flatMap(membersIn);
   return libraries.flatMap((library) =>
     groups.flatMap((group) => {
       const assets = membersOf(membersOf(library)?.[group]) ?? {};
-      return Object.keys(assets).map((path) => ({ group, assets, path }));
+      const paths = Object.keys(assets).filter((path) => !path.endsWith(placeholder));
+      return paths.map((path) => ({ group, assets, path }));
     }),
   );
 }

@@ -1,8 +1,9 @@
 import { type Elf, machineName, machines } from '../elf/elf.ts';
 import { readElf } from '../elf/read.ts';
 import { ConvertError } from '../error.ts';
-import { type Files, isDirectory, isFile, readWhole } from './files.ts';
-import { hostJsonCap, parseRuntimeConfig, type RuntimeConfig } from './runtimeconfig.ts';
+import { type Files, isDirectory, isFile } from './files.ts';
+import { usesMusl } from './musl.ts';
+import { type RuntimeConfig, readRuntimeConfig } from './runtimeconfig.ts';
 import { compareVersions, type FrameworkVersion, parseVersion } from './version.ts';
 
 /** One version of a shared framework: a folder `shared/NAME/VERSION`. */
@@ -11,8 +12,8 @@ export interface InstalledFramework {
   readonly version: FrameworkVersion;
   /** Absolute, in the file system it was found in. */
   readonly path: string;
-  /** Its own `NAME.runtimeconfig.json`: what it needs itself. */
-  readonly config?: RuntimeConfig;
+  /** Its own `NAME.runtimeconfig.json`: what it needs itself; or why the host ends when it chooses it. */
+  readonly config?: RuntimeConfig | ConvertError;
 }
 
 /** A folder with `dotnet`, `host/fxr` and `shared` in it, as `dotnet` installs lie. */
@@ -23,6 +24,8 @@ export interface DotnetFolder {
   readonly hostfxr: FrameworkVersion;
   /** What may be chosen: by name, then from the lowest version. */
   readonly frameworks: readonly InstalledFramework[];
+  /** What cannot be used, and takes part in the search until it is the best match. */
+  readonly unusable: readonly InstalledFramework[];
   /** Sentences on what lies there and cannot be used. */
   readonly problems: readonly string[];
 }
@@ -51,54 +54,44 @@ export function readDotnetFolder(files: Files, path: string): DotnetFolder | und
   }
   const problem = problemOfBinary(files, muxer);
   if (problem !== undefined) {
-    return { path: root.path, hostfxr, frameworks: [], problems: [problem] };
+    return { path: root.path, hostfxr, frameworks: [], unusable: [], problems: [problem] };
   }
   const found = namesIn(files, `${root.path}/shared`).flatMap((name) =>
-    versionsIn(files, `${root.path}/shared/${name}`).map((version) =>
-      readFramework(files, `${root.path}/shared/${name}/${version.text}`, name, version),
-    ),
+    versionsIn(files, `${root.path}/shared/${name}`).map((version) => {
+      const path = `${root.path}/shared/${name}/${version.text}`;
+      const config = frameworkConfig(files, `${path}/${name}.runtimeconfig.json`);
+      const problem = problemOfFramework(files, path, name);
+      return { framework: { name, version, path, ...config }, problem };
+    }),
   );
   return {
     path: root.path,
     hostfxr,
-    frameworks: found.filter((result) => typeof result !== 'string'),
-    problems: found.filter((result) => typeof result === 'string'),
+    frameworks: found.flatMap(({ framework, problem }) => (problem ? [] : [framework])),
+    unusable: found.flatMap(({ framework, problem }) => (problem ? [framework] : [])),
+    problems: found.flatMap(({ problem }) => problem ?? []),
   };
 }
 
-/** The framework in a folder, or a sentence on why it cannot be used. */
-function readFramework(
-  files: Files,
-  path: string,
-  name: string,
-  version: FrameworkVersion,
-): InstalledFramework | string {
-  const wanted = [
-    `${name}.deps.json`,
-    ...(name === baseFramework ? ['libcoreclr.so', 'libhostpolicy.so'] : []),
-  ];
+/** Why the framework in a folder cannot be used. Without its deps.json it is not there to the host. */
+function problemOfFramework(files: Files, path: string, name: string): string | undefined {
+  const isBase = name === baseFramework;
+  const wanted = [`${name}.deps.json`, ...(isBase ? ['libcoreclr.so', 'libhostpolicy.so'] : [])];
   const absent = wanted.find((file) => !isFile(files, `${path}/${file}`));
   if (absent !== undefined) {
     return `${path} has no ${absent}`;
   }
-  const problem =
-    name === baseFramework ? problemOfBinary(files, `${path}/libcoreclr.so`) : undefined;
-  if (problem !== undefined) {
-    return problem;
-  }
-  const configPath = `${path}/${name}.runtimeconfig.json`;
-  const bytes = readWhole(files, configPath, hostJsonCap);
+  return isBase ? problemOfBinary(files, `${path}/libcoreclr.so`) : undefined;
+}
+
+/** What a framework says of itself. A config that the host refuses hurts only who chooses the framework. */
+export function frameworkConfig(files: Files, path: string): Pick<InstalledFramework, 'config'> {
   try {
-    return {
-      name,
-      version,
-      path,
-      ...(bytes && { config: parseRuntimeConfig(bytes, configPath) }),
-    };
+    const config = readRuntimeConfig(files, path);
+    return config === undefined ? {} : { config };
   } catch (error) {
-    // Only the app that would choose this framework is hurt by its config.
     if (error instanceof ConvertError) {
-      return error.message;
+      return { config: error };
     }
     throw error;
   }
@@ -118,14 +111,6 @@ export function problemOfElf(elf: Elf, path: string): string | undefined {
     return `${path} is for ${machineName(elf.machine)}, wanted x64`;
   }
   return usesMusl(elf) ? `${path} is linked to musl, wanted glibc` : undefined;
-}
-
-/** Alpine's C library, which OSv does not stand in for in .NET's native parts. */
-export function usesMusl(elf: Elf): boolean {
-  return (
-    elf.interpreter?.includes('/ld-musl-') === true ||
-    elf.needed.some((soname) => soname.startsWith('libc.musl-'))
-  );
 }
 
 function namesIn(files: Files, path: string): readonly string[] {

@@ -7,34 +7,117 @@ export function objectOf(value: unknown): JsonObject | undefined {
     : undefined;
 }
 
-/**
- * JSON as the .NET host and SDK read it: UTF-8 with or without a byte order mark, comments allowed
- * (src/native/corehost/json_parser.cpp).
- * @throws SyntaxError, TypeError for bytes that are not UTF-8.
- */
-export function parseHostJson(bytes: Uint8Array): unknown {
-  const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  return JSON.parse(text.includes('/') ? withoutComments(text) : text);
-}
+/** Arrays and objects in each other: no file of .NET has twenty, and a hostile one would fill the stack. */
+const depthCap = 500;
 
 /**
- * Each comment as a blank; one that never ends goes to the end of the text. What is in a string stays: `//`
- * in a URL is no comment. One pass, without a pattern for a whole string: a hostile one has millions of
- * escapes, of which each would be kept on the stack.
+ * JSON as the .NET host reads it since .NET 5 (src/native/corehost/json_parser.cpp, rapidjson): comments
+ * and a byte order mark are allowed, of a name used twice the first counts, and what follows the value, or
+ * a NUL, is not looked at. Bytes that are not UTF-8 are read as U+FFFD, for the host does not mind them.
+ * Objects have no prototype.
+ * @throws SyntaxError
  */
-function withoutComments(text: string): string {
-  const marks = /\\.|"|\/\/|\/\*/gs;
-  let kept = '';
-  let from = 0;
-  let inString = false;
-  for (let mark = marks.exec(text); mark !== null; mark = marks.exec(text)) {
-    const [sign] = mark;
-    if (sign === '"') inString = !inString;
-    if (inString || (sign !== '//' && sign !== '/*')) continue;
-    const end = text.indexOf(sign === '//' ? '\n' : '*/', mark.index + 2);
-    kept += `${text.slice(from, mark.index)} `;
-    from = end === -1 ? text.length : end + (sign === '//' ? 0 : 2);
-    marks.lastIndex = from;
-  }
-  return kept + text.slice(from);
+export function parseHostJson(bytes: Uint8Array): unknown {
+  return openParser(new TextDecoder().decode(bytes))(0);
 }
+
+function openParser(text: string): (depth: number) => unknown {
+  let at = 0;
+
+  function fail(wanted: string): never {
+    throw new SyntaxError(`wanted ${wanted} at character ${at}`);
+  }
+
+  /** What `pattern`, which is sticky, matches here; `''` for nothing. */
+  function take(pattern: RegExp): string {
+    pattern.lastIndex = at;
+    const [found = ''] = pattern.exec(text) ?? [];
+    at += found.length;
+    return found;
+  }
+
+  function skipBlank(): void {
+    while (blanks.includes(text.charAt(at)) || text[at] === '/') {
+      if (text[at] !== '/') at++;
+      else if (text[at + 1] === '/') take(lineComment);
+      else skipComment();
+    }
+  }
+
+  function skipComment(): void {
+    const end = text[at + 1] === '*' ? text.indexOf('*/', at + 2) : -1;
+    at = end === -1 ? fail('a comment that ends') : end + 2;
+  }
+
+  function parseValue(depth: number): unknown {
+    skipBlank();
+    if (depth > depthCap) fail('no more than so many arrays and objects in each other');
+    const sign = text[at];
+    if (sign === '{') return parseObject(depth);
+    if (sign === '[') return parseArray(depth);
+    if (sign === '"') return parseString();
+    const word = take(literal);
+    if (word !== '') return JSON.parse(word);
+    const number = Number(take(numeral) || fail('a value'));
+    return Number.isFinite(number) ? number : fail('a number that a double holds');
+  }
+
+  function parseObject(depth: number): unknown {
+    const members: Record<string, unknown> = Object.create(null);
+    parseItems('}', () => {
+      if (text[at] !== '"') fail('a name');
+      const name = parseString();
+      skipBlank();
+      if (text[at++] !== ':') fail('a colon');
+      const value = parseValue(depth + 1);
+      if (!(name in members)) members[name] = value;
+    });
+    return members;
+  }
+
+  function parseArray(depth: number): unknown {
+    const items: unknown[] = [];
+    parseItems(']', () => items.push(parseValue(depth + 1)));
+    return items;
+  }
+
+  function parseItems(close: string, parseItem: () => void): void {
+    let sign: string | undefined;
+    at++;
+    skipBlank();
+    if (text[at] === close) {
+      at++;
+      return;
+    }
+    do {
+      skipBlank();
+      parseItem();
+      skipBlank();
+      sign = text[at++];
+    } while (sign === ',');
+    if (sign !== close) fail(`a comma or ${close}`);
+  }
+
+  function parseString(): string {
+    const start = at++;
+    let isPlain = true;
+    for (let code = text.charCodeAt(at); code !== quote; code = text.charCodeAt(at)) {
+      if (Number.isNaN(code)) fail('the end of the string');
+      if (code < 0x20 || code === backslash) isPlain = false;
+      at += code === backslash ? 2 : 1;
+    }
+    at++;
+    if (isPlain) return text.slice(start + 1, at - 1);
+    const string: string = JSON.parse(text.slice(start, at));
+    return /\p{Surrogate}/u.test(string) ? fail('surrogates in pairs') : string;
+  }
+
+  return parseValue;
+}
+
+const blanks = [' ', '\n', '\r', '\t'];
+const quote = 0x22;
+const backslash = 0x5c;
+const lineComment = /\/\/[^\0\n]*/y;
+const literal = /true|false|null/y;
+const numeral = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;

@@ -1,8 +1,9 @@
 import { ConvertError } from '../error.ts';
-import type { DotnetApp } from './app.ts';
+import type { DotnetApp, FrameworkReference } from './app.ts';
 import type { RuntimeCandidate, RuntimeOrigin } from './choose.ts';
-import type { DotnetFolder } from './installed.ts';
+import { baseFramework, type DotnetFolder } from './installed.ts';
 import type { Resolution } from './resolve.ts';
+import { requestedVersion } from './version.ts';
 
 interface Tried {
   readonly candidate: RuntimeCandidate;
@@ -14,6 +15,7 @@ const places: Readonly<Record<RuntimeOrigin, string>> = {
   host: 'on this host',
   folder: 'in the given folder',
   reference: 'in the image given with --runtime',
+  kept: 'kept in the store',
 };
 
 /** Why no candidate serves `app`, with what hostfxr itself would say: name, version, what lies where. */
@@ -22,12 +24,14 @@ export function runtimeMissing(app: DotnetApp, tried: readonly Tried[]): Convert
   const first = tried[0]?.resolution;
   if (first === undefined || first.kind === 'resolved') {
     const wanted = app.frameworks.map(({ name, version }) => `${name} ${version}`).join(' and ');
-    const reference = app.frameworks[0];
     return new ConvertError(
       'RUNTIME_NOT_FOUND',
       `${subject}: found no .NET at all where it was looked for, wanted ${wanted} for linux-x64`,
-      { hint: installHint(reference?.name ?? '', reference?.version ?? '') },
+      { hint: installHint(app, app.frameworks[0]) },
     );
+  }
+  if (first.kind === 'invalid') {
+    return first.error;
   }
   if (first.kind === 'conflict') {
     const { lower, higher, name } = first;
@@ -36,34 +40,63 @@ export function runtimeMissing(app: DotnetApp, tried: readonly Tried[]): Convert
       `${subject}: the framework ${name}, version ${lower.version} (roll forward ${lower.rollForward}), ` +
         `cannot roll forward to version ${higher}, which is asked for too`,
       {
-        hint: 'publish again so that all frameworks have the same version, or set DOTNET_ROLL_FORWARD=Major in the image',
+        hint: 'publish again so that all frameworks have the same version, or add --env DOTNET_ROLL_FORWARD=Major',
       },
     );
   }
-  const asked = app.frameworks.find(({ name }) => name === first.name);
-  const how = asked === undefined ? '' : `, roll forward ${asked.rollForward}`;
+  const { name, version } = first;
+  const asked = app.frameworks.find((framework) => framework.name === name);
+  const found = tried.flatMap(({ candidate }) => versionsIn(candidate.folder, name));
   return new ConvertError(
     'FRAMEWORK_NOT_FOUND',
-    `${subject}: the framework ${first.name}, version ${first.version} (x64${how}) was not found; ` +
-      tried.map(({ candidate }) => whatLies(candidate, first.name)).join('; '),
-    { hint: installHint(first.name, first.version) },
+    `${subject}: the framework ${name}, version ${version} (${howAsked(asked, version)}) was not found; ` +
+      tried.map(({ candidate }) => whatLies(candidate, name)).join('; '),
+    { hint: [...rollHint(version, found), installHint(app, asked, name, version)].join(', or ') },
   );
 }
 
-function whatLies({ from, folder }: RuntimeCandidate, name: string): string {
-  const where = `${folder.path} ${places[from]}`;
-  const versions = folder.frameworks
+/** A framework may ask for more of another one than the app does. */
+function howAsked(asked: FrameworkReference | undefined, version: string): string {
+  if (asked === undefined) {
+    return 'x64, needed by another framework';
+  }
+  const how = `x64, roll forward ${asked.rollForward}`;
+  return asked.version === version
+    ? how
+    : `${how}; the app itself asks for version ${asked.version}`;
+}
+
+function versionsIn(folder: DotnetFolder, name: string): readonly string[] {
+  return folder.frameworks
     .filter((framework) => framework.name === name)
     .map(({ version }) => version.text);
+}
+
+function whatLies({ from, name: kept, folder }: RuntimeCandidate, name: string): string {
+  const where = `${kept ?? folder.path} ${places[from]}`;
+  const versions = versionsIn(folder, name);
   const has = versions.length === 0 ? `${where} has none` : `${where} has ${versions.join(', ')}`;
-  return [has, ...problemsOf(folder)].join(', but ');
+  return [has, ...folder.problems.slice(0, 3)].join(', but ');
 }
 
-function problemsOf({ problems }: DotnetFolder): readonly string[] {
-  return problems.slice(0, 3);
+/** Where only a higher major version lies, an app that was tried with it may be let run on it. */
+function rollHint(wanted: string, found: readonly string[]): readonly string[] {
+  const { major } = requestedVersion(wanted);
+  return major >= 0 && found.some((version) => requestedVersion(version).major > major)
+    ? ['let the app run on a newer version with --env DOTNET_ROLL_FORWARD=Major']
+    : [];
 }
 
-function installHint(name: string, version: string): string {
+function installHint(
+  app: DotnetApp,
+  asked: FrameworkReference | undefined,
+  name = asked?.name ?? baseFramework,
+  version = asked?.version ?? '',
+): string {
+  const image = imageWith(app, name, version, asked);
+  if (image === undefined) {
+    return `give a runtime that has ${name} ${version} with --runtime PATH or --runtime REF`;
+  }
   const query = new URLSearchParams({
     framework: name,
     framework_version: version,
@@ -71,7 +104,27 @@ function installHint(name: string, version: string): string {
     rid: 'linux-x64',
   });
   return (
-    'give a runtime with --runtime PATH or --runtime REF, or install it on this host: ' +
+    `add --runtime ${image}, give a folder with --runtime PATH, or install it on this host: ` +
     `https://aka.ms/dotnet-core-applaunch?${query}`
   );
+}
+
+/** The image of Microsoft that has the framework, and ASP.NET Core where the app wants that too. */
+function imageWith(
+  app: DotnetApp,
+  name: string,
+  text: string,
+  asked: FrameworkReference | undefined,
+): string | undefined {
+  const version = requestedVersion(text);
+  const known = [baseFramework, 'Microsoft.AspNetCore.App'];
+  if (version.major < 0 || !known.includes(name)) {
+    return undefined;
+  }
+  const isAspNet = [name, ...app.frameworks.map((framework) => framework.name)].includes(
+    'Microsoft.AspNetCore.App',
+  );
+  const { major, minor, patch } = version;
+  const tag = asked?.rollForward === 'Disable' ? `${major}.${minor}.${patch}` : `${major}.${minor}`;
+  return `mcr.microsoft.com/dotnet/${isAspNet ? 'aspnet' : 'runtime'}:${tag}`;
 }

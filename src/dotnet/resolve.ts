@@ -1,9 +1,9 @@
 import { ConvertError } from '../error.ts';
 import type { FrameworkReference, RollForward } from './app.ts';
-import type { InstalledFramework } from './installed.ts';
+import type { DotnetFolder, InstalledFramework } from './installed.ts';
 import { bestVersion, compatible, type EffectiveReference } from './roll-forward.ts';
 import { type RollForwardSettings, referencesOf } from './settings.ts';
-import { compareVersions, type FrameworkVersion, parseVersion } from './version.ts';
+import { compareVersions, requestedVersion } from './version.ts';
 
 /** How the .NET host's search ends. `chosen` is in the host's order: the base framework last. */
 export type Resolution =
@@ -14,7 +14,9 @@ export type Resolution =
       readonly name: string;
       readonly lower: FrameworkReference;
       readonly higher: string;
-    };
+    }
+  /** A chosen framework has a config that the host refuses. */
+  | { readonly kind: 'invalid'; readonly error: ConvertError };
 
 type Failure = Exclude<Resolution, { kind: 'resolved' }>;
 type Step = Failure | 'done' | 'restart';
@@ -26,13 +28,13 @@ const restarts = 100;
  * Chooses frameworks exactly as `hostfxr` does (dotnet/runtime, fx_resolver.cpp): every reference is
  * reconciled with what was asked of the same framework before, and when a framework that is already
  * chosen must be chosen anew, all starts again with what was learnt.
- * @param available what one .NET folder holds.
+ * @param available what one .NET folder holds, and what lies there and cannot be used.
  * @throws ConvertError `FRAMEWORK_CONFLICT` for frameworks that raise each other's version without end.
  */
 export function resolveFrameworks(
   references: readonly FrameworkReference[],
   settings: RollForwardSettings,
-  available: readonly InstalledFramework[],
+  available: Pick<DotnetFolder, 'frameworks' | 'unusable'>,
 ): Resolution {
   const effective = new Map<string, EffectiveReference>();
   for (let attempt = 0; attempt <= restarts; attempt++) {
@@ -55,7 +57,7 @@ export function resolveFrameworks(
 
 interface Attempt {
   readonly settings: RollForwardSettings;
-  readonly available: readonly InstalledFramework[];
+  readonly available: Pick<DotnetFolder, 'frameworks' | 'unusable'>;
   /** What is asked of each framework by all that is known; outlives a restart. */
   readonly effective: Map<string, EffectiveReference>;
   readonly chosen: InstalledFramework[];
@@ -97,6 +99,9 @@ function openResolver({ settings, available, effective, chosen }: Attempt) {
       return { kind: 'missing', name, version: reconciled.version.text };
     }
     chosen.push(found);
+    if (found.config instanceof ConvertError) {
+      return { kind: 'invalid', error: found.config };
+    }
     return readAll(found.config ? referencesOf(found.config, settings) : [], reconciled.toHighest);
   }
 
@@ -115,7 +120,7 @@ const ranges: Readonly<Record<RollForward, Pick<EffectiveReference, 'range' | 't
 function effectiveOf(reference: FrameworkReference): EffectiveReference {
   return {
     name: reference.name,
-    version: versionOf(reference.version),
+    version: requestedVersion(reference.version),
     ...ranges[reference.rollForward],
     applyPatches: reference.applyPatches,
     preferRelease: reference.preferRelease,
@@ -123,24 +128,21 @@ function effectiveOf(reference: FrameworkReference): EffectiveReference {
   };
 }
 
-function versionOf(text: string): FrameworkVersion {
-  const version = parseVersion(text);
-  if (version === undefined) {
-    throw new TypeError(`a framework reference holds the version ${JSON.stringify(text)}`);
-  }
-  return version;
-}
-
+/** As the host, which finds out that the best match cannot be used, and searches again without it. */
 function findBest(
   reference: EffectiveReference,
-  available: readonly InstalledFramework[],
+  { frameworks, unusable }: Attempt['available'],
 ): InstalledFramework | undefined {
-  const candidates = available.filter(({ name }) => name === reference.name);
-  const best = bestVersion(
-    reference,
-    candidates.map(({ version }) => version),
-  );
-  return best && candidates.find(({ version }) => version.text === best.text);
+  let candidates = [...frameworks, ...unusable].filter(({ name }) => name === reference.name);
+  for (;;) {
+    const versions = candidates.map(({ version }) => version);
+    const best = bestVersion(reference, versions);
+    const found = candidates.find(({ version }) => version === best);
+    if (found === undefined || !unusable.includes(found)) {
+      return found;
+    }
+    candidates = candidates.filter((candidate) => candidate !== found);
+  }
 }
 
 function reconcile(a: EffectiveReference, b: EffectiveReference): EffectiveReference | Failure {

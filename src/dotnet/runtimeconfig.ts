@@ -1,33 +1,56 @@
 import { ConvertError } from '../error.ts';
 import type { RollForward } from './app.ts';
+import { type Files, readWhole } from './files.ts';
 import { type JsonObject, objectOf, parseHostJson } from './json.ts';
-import { type FrameworkVersion, parseVersion } from './version.ts';
+import { parseRollForward, rollForwardOfNumber, rollForwards } from './roll-forward-names.ts';
+import { type FrameworkVersion, requestedVersion } from './version.ts';
 
 /** What the host takes from an `*.runtimeconfig.json` (dotnet/runtime, runtime_config.cpp). */
 export interface RuntimeConfig {
+  /** Where it lies, for messages. */
+  readonly path: string;
   /** Target framework, e.g. `net10.0`. */
   readonly tfm?: string;
   /** `framework`, then `frameworks`: the app needs shared frameworks. */
   readonly frameworks: readonly FrameworkRequest[];
   /** `includedFrameworks`: the app brings its own. */
-  readonly includedFrameworks: readonly { readonly name: string; readonly version: string }[];
+  readonly includedFrameworks: readonly IncludedFramework[];
   /** True when `framework` or `frameworks` is there. */
   readonly frameworkDependent: boolean;
-  /** Settings for every framework that has none of its own. */
-  readonly settings: RollForwardChoice;
   /** `configProperties`; values that are not strings as their JSON. */
   readonly properties: ReadonlyMap<string, string>;
 }
 
-export interface RollForwardChoice {
+export interface IncludedFramework {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** Settings of the framework itself, else those of the file; none where neither has any. */
+export interface FrameworkRequest extends RollForwardChoice {
+  readonly name: string;
+  /** As it is written; what is no version is lower than all that are (`requestedVersion`). */
+  readonly version: FrameworkVersion;
+}
+
+interface RollForwardChoice {
   readonly rollForward?: RollForward;
   readonly applyPatches?: boolean;
 }
 
-export interface FrameworkRequest extends RollForwardChoice {
-  readonly name: string;
-  readonly version: FrameworkVersion;
-}
+/**
+ * Properties the host sets itself, in every version since 3.1; one of a config ends it with code 161
+ * (dotnet/runtime, hostpolicy_context.cpp). Newer hosts set more.
+ */
+const propertiesOfHost: ReadonlySet<string> = new Set([
+  'APP_CONTEXT_BASE_DIRECTORY',
+  'APP_CONTEXT_DEPS_FILES',
+  'FX_DEPS_FILE',
+  'NATIVE_DLL_SEARCH_DIRECTORIES',
+  'PLATFORM_RESOURCE_ROOTS',
+  'PROBING_DIRECTORIES',
+  'TRUSTED_PLATFORM_ASSEMBLIES',
+]);
 
 /** An app asks for two or three; every one is compared with every other. */
 const frameworkCap = 64;
@@ -35,163 +58,213 @@ const frameworkCap = 64;
 /** Bytes above which no runtimeconfig.json or deps.json is read. */
 export const hostJsonCap = 16 << 20;
 
-const rollForwards: readonly RollForward[] = [
-  'Disable',
-  'LatestPatch',
-  'Minor',
-  'LatestMinor',
-  'Major',
-  'LatestMajor',
-];
-
-/** `rollForwardOnNoCandidateFx`, the setting before .NET Core 3.0, by its number. */
-const legacyRollForwards: readonly RollForward[] = ['LatestPatch', 'Minor', 'Major'];
-
-/** As the host: letter case does not matter. */
-export function parseRollForward(text: string): RollForward | undefined {
-  return rollForwards.find((name) => name.toLowerCase() === text.toLowerCase());
-}
-
-export function parseLegacyRollForward(text: string): RollForward | undefined {
-  return /^[0-2]$/.test(text) ? legacyRollForwards[Number(text)] : undefined;
+/**
+ * The config at `path`. Of a `.dev.json` beside it the host reads the same first, as far as it can, and
+ * adds to it what this one says.
+ * @returns undefined when neither is there.
+ * @throws ConvertError `RUNTIMECONFIG_INVALID`, see `parseRuntimeConfig`.
+ */
+export function readRuntimeConfig(files: Files, path: string): RuntimeConfig | undefined {
+  const bytes = readWhole(files, path, hostJsonCap);
+  const dev = readWhole(files, path.replace(/\.json$/, '.dev.json'), hostJsonCap);
+  return bytes || dev ? parseRuntimeConfig(bytes, path, dev) : undefined;
 }
 
 /**
+ * @param bytes undefined for a file that is not there, which leaves what `dev` says.
  * @param path where the file lies, for messages.
- * @throws ConvertError `RUNTIMECONFIG_INVALID` for what makes the host end with code 147.
+ * @throws ConvertError `RUNTIMECONFIG_INVALID` for what makes the host end with code 147 or 161, and for values
+ * of wrong types, with which it dies, or takes them for what happens to be in its memory.
  */
-export function parseRuntimeConfig(bytes: Uint8Array, path: string): RuntimeConfig {
+export function parseRuntimeConfig(
+  bytes: Uint8Array | undefined,
+  path: string,
+  dev?: Uint8Array,
+): RuntimeConfig {
   const invalid: Invalid = (problem, cause) => {
     throw new ConvertError('RUNTIMECONFIG_INVALID', `reading ${path}: ${problem}`, {
       hint: 'publish the app again with `dotnet publish` and put the whole output into the image',
       cause,
     });
   };
-  const options = objectOf(objectOf(parseJson(bytes, invalid))?.get('runtimeOptions'));
-  if (options === undefined) {
-    return invalid('found no "runtimeOptions", wanted an object of that name');
-  }
-  const reader = { invalid, seen: new Set<string>() };
-  const settings = choiceOf(options, reader);
-  const single = options.get('framework');
-  const several = listOf(options, 'frameworks', invalid);
-  const requests = [...(single === undefined ? [] : [single]), ...(several ?? [])];
-  const frameworks = requests.map((request) => requestOf(request, reader));
-  const included = listOf(options, 'includedFrameworks', invalid);
-  const frameworkDependent = single !== undefined || several !== undefined;
-  if (frameworkDependent && included !== undefined) {
-    invalid('found "includedFrameworks" beside "framework" or "frameworks", wanted one kind');
-  }
-  if (frameworkDependent && frameworks.length === 0) {
-    invalid('found "frameworks" without an entry, wanted the frameworks the app needs');
-  }
-  const duplicate = frameworks.find(
-    ({ name }, index) => frameworks.findIndex((other) => other.name === name) !== index,
-  );
-  if (duplicate !== undefined) {
-    invalid(`found the framework ${duplicate.name} twice, wanted it once`);
-  }
-  const tfm = options.get('tfm');
-  return {
-    ...(typeof tfm === 'string' && { tfm }),
-    frameworks,
-    includedFrameworks: (included ?? []).map((framework) => nameAndVersion(framework, invalid)),
-    frameworkDependent,
-    settings,
-    properties: propertiesOf(options.get('configProperties')),
-  };
+  const reader = openReader(path, invalid);
+  if (dev !== undefined) readAsFarAsPossible(() => reader.read(dev, true));
+  if (bytes !== undefined) reader.read(bytes, false);
+  const config = reader.config();
+  const taken = [...config.properties.keys()].find((name) => propertiesOfHost.has(name));
+  return taken === undefined
+    ? config
+    : invalid(`found the property ${taken}, which the host sets itself, wanted none of that name`);
 }
 
 type Invalid = (problem: string, cause?: unknown) => never;
 
-interface Reader {
-  readonly invalid: Invalid;
-  /** Which generation of roll-forward settings the file used so far: it may use only one. */
-  readonly seen: Set<string>;
-}
-
-function parseJson(bytes: Uint8Array, invalid: Invalid): unknown {
+function readAsFarAsPossible(read: () => void): void {
   try {
-    return parseHostJson(bytes);
-  } catch (cause) {
-    return invalid('found text that is no JSON, wanted a JSON object', cause);
+    read();
+  } catch (error) {
+    if (!(error instanceof ConvertError)) throw error;
   }
 }
 
-function listOf(
-  options: JsonObject,
-  name: string,
-  invalid: Invalid,
-): readonly unknown[] | undefined {
-  const value = options.get(name);
-  if (value !== undefined && !Array.isArray(value)) {
-    invalid(`found ${JSON.stringify(value)} as "${name}", wanted an array`);
-  }
-  if (value !== undefined && value.length > frameworkCap) {
-    invalid(`found ${value.length} entries in "${name}", wanted at most ${frameworkCap}`);
-  }
-  return value;
-}
+/** Keeps what it read before it failed, as the host does; hence the order in which it reads. */
+function openReader(path: string, invalid: Invalid) {
+  const frameworks: FrameworkRequest[] = [];
+  const includedFrameworks: IncludedFramework[] = [];
+  const properties = new Map<string, string>();
+  /** Which generation of roll-forward settings was used so far: it may be only one. */
+  const generations = new Set<string>();
+  let settings: RollForwardChoice = {};
+  let tfm: string | undefined;
+  let frameworkDependent = false;
 
-function nameAndVersion(value: unknown, invalid: Invalid): { name: string; version: string } {
-  const members = objectOf(value);
-  const name = members?.get('name');
-  const version = members?.get('version');
-  return typeof name === 'string' && name !== '' && typeof version === 'string'
-    ? { name, version }
-    : invalid(`found ${JSON.stringify(value)} as a framework, wanted a name and a version`);
-}
+  function read(bytes: Uint8Array, isDev: boolean): void {
+    const document = objectOf(parseJson(bytes));
+    const value = document?.get('runtimeOptions');
+    if (value === null || (isDev && value === undefined)) return;
+    readOptions(
+      objectOf(value) ?? invalid('found no "runtimeOptions", wanted an object of that name'),
+    );
+  }
 
-function requestOf(value: unknown, reader: Reader): FrameworkRequest {
-  const { name, version } = nameAndVersion(value, reader.invalid);
-  // It becomes the name of a folder that is looked up and packed.
-  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(name)) {
-    return reader.invalid(`found the framework name ${JSON.stringify(name)}`);
+  function parseJson(bytes: Uint8Array): unknown {
+    try {
+      return parseHostJson(bytes);
+    } catch (cause) {
+      return invalid('found text that is no JSON, wanted a JSON object', cause);
+    }
   }
-  const parsed = parseVersion(version);
-  return parsed === undefined
-    ? reader.invalid(`found ${JSON.stringify(version)} of ${name}, wanted a version like 8.0.0`)
-    : { name, version: parsed, ...choiceOf(objectOf(value) ?? new Map(), reader) };
-}
 
-function choiceOf(members: JsonObject, { invalid, seen }: Reader): RollForwardChoice {
-  const rollForward = members.get('rollForward');
-  const legacy = members.get('rollForwardOnNoCandidateFx');
-  const applyPatches = members.get('applyPatches');
-  if (rollForward !== undefined) {
-    seen.add('rollForward');
+  function readOptions(options: JsonObject): void {
+    for (const [name, property] of propertiesOf(options)) properties.set(name, property);
+    requireProbingPaths(options.get('additionalProbingPaths'));
+    readSettings(options, (choice) => {
+      settings = { ...settings, ...choice };
+    });
+    tfm = stringOf(options, 'tfm') ?? tfm;
+    const single = options.get('framework');
+    if (single !== undefined) {
+      frameworkDependent = true;
+      frameworks.push(requestOf(single));
+    }
+    for (const value of listOf(options, 'frameworks')) {
+      frameworkDependent = true;
+      add(requestOf(value), frameworks);
+    }
+    frameworkDependent ||= options.has('frameworks');
+    if (frameworkDependent && options.has('includedFrameworks')) {
+      invalid('found "includedFrameworks" beside "framework" or "frameworks", wanted one kind');
+    }
+    for (const value of listOf(options, 'includedFrameworks')) {
+      add(nameAndVersion(value), includedFrameworks);
+    }
   }
-  if (legacy !== undefined || applyPatches !== undefined) {
-    seen.add('rollForwardOnNoCandidateFx or applyPatches');
-  }
-  if (seen.size > 1) {
-    invalid(`found both ${[...seen].join(' and ')}, wanted settings of one generation`);
-  }
-  const chosen =
-    rollForward === undefined
-      ? legacy === undefined
-        ? undefined
-        : (parseLegacyRollForward(String(legacy)) ??
-          invalid(`found rollForwardOnNoCandidateFx ${JSON.stringify(legacy)}, wanted 0, 1 or 2`))
-      : (parseRollForward(String(rollForward)) ??
-        invalid(
-          `found rollForward ${JSON.stringify(rollForward)}, wanted ${rollForwards.join(', ')}`,
-        ));
-  if (applyPatches !== undefined && typeof applyPatches !== 'boolean') {
-    invalid(`found applyPatches ${JSON.stringify(applyPatches)}, wanted true or false`);
-  }
-  return {
-    ...(chosen && { rollForward: chosen }),
-    ...(typeof applyPatches === 'boolean' && { applyPatches }),
-  };
-}
 
-function propertiesOf(value: unknown): ReadonlyMap<string, string> {
-  const members = objectOf(value) ?? new Map<string, unknown>();
-  return new Map(
-    [...members].map(([name, property]) => [
+  function add<T extends { readonly name: string }>(framework: T, to: T[]): void {
+    if (to.some(({ name }) => name === framework.name)) {
+      invalid(`found the framework ${framework.name} twice, wanted it once`);
+    }
+    to.push(framework);
+  }
+
+  function listOf(options: JsonObject, name: string): readonly unknown[] {
+    const value = options.get(name) ?? [];
+    if (!Array.isArray(value)) {
+      return invalid(`found ${shown(value)} as "${name}", wanted an array`);
+    }
+    return value.length > frameworkCap
+      ? invalid(`found ${value.length} entries in "${name}", wanted at most ${frameworkCap}`)
+      : value;
+  }
+
+  function nameAndVersion(value: unknown): { name: string; version: string } {
+    const members = objectOf(value);
+    const name = members?.get('name');
+    const version = members?.get('version');
+    return typeof name === 'string' && name !== '' && typeof version === 'string'
+      ? { name, version }
+      : invalid(`found ${shown(value)} as a framework, wanted a name and a version`);
+  }
+
+  function requestOf(value: unknown): FrameworkRequest {
+    const { name, version } = nameAndVersion(value);
+    let own = settings;
+    readSettings(objectOf(value) ?? new Map(), (choice) => {
+      own = { ...own, ...choice };
+    });
+    return { name, version: requestedVersion(version), ...own };
+  }
+
+  function readSettings(members: JsonObject, take: (choice: RollForwardChoice) => void): void {
+    const rollForward = stringOf(members, 'rollForward');
+    if (rollForward !== undefined) {
+      const wanted = rollForwards.join(', ');
+      const chosen = parseRollForward(rollForward);
+      take({
+        rollForward: chosen ?? invalid(`found rollForward ${shown(rollForward)}, wanted ${wanted}`),
+      });
+      useGeneration('rollForward');
+    }
+    // Whatever is not `true` the host takes for `false`.
+    if (members.has('applyPatches')) {
+      take({ applyPatches: members.get('applyPatches') === true });
+      useGeneration('rollForwardOnNoCandidateFx or applyPatches');
+    }
+    const number = members.get('rollForwardOnNoCandidateFx');
+    if (number !== undefined) {
+      take({
+        rollForward: Number.isInteger(number)
+          ? rollForwardOfNumber(Number(number))
+          : invalid(`found rollForwardOnNoCandidateFx ${shown(number)}, wanted 0, 1 or 2`),
+      });
+      useGeneration('rollForwardOnNoCandidateFx or applyPatches');
+    }
+  }
+
+  function useGeneration(name: string): void {
+    const other = [...generations].find((used) => used !== name);
+    if (other !== undefined) {
+      invalid(`found both ${other} and ${name}, wanted settings of one generation`);
+    }
+    generations.add(name);
+  }
+
+  function stringOf(members: JsonObject, name: string): string | undefined {
+    const value = members.get(name);
+    return value === undefined || typeof value === 'string'
+      ? value
+      : invalid(`found ${shown(value)} as "${name}", wanted a string`);
+  }
+
+  function propertiesOf(options: JsonObject): [string, string][] {
+    const value = options.get('configProperties') ?? {};
+    const members =
+      objectOf(value) ?? invalid(`found ${shown(value)} as "configProperties", wanted an object`);
+    return [...members].map(([name, property]) => [
       name,
       typeof property === 'string' ? property : JSON.stringify(property),
-    ]),
-  );
+    ]);
+  }
+
+  function requireProbingPaths(value: unknown = []): void {
+    const paths = Array.isArray(value) ? value : [value];
+    const wrong = paths.find((path) => typeof path !== 'string');
+    if (wrong !== undefined) {
+      invalid(`found ${shown(wrong)} in "additionalProbingPaths", wanted paths`);
+    }
+  }
+
+  const config = (): RuntimeConfig => ({
+    path,
+    ...(tfm !== undefined && { tfm }),
+    frameworks,
+    includedFrameworks,
+    frameworkDependent,
+    properties,
+  });
+  return { read, config };
+}
+
+function shown(value: unknown): string {
+  return JSON.stringify(value).slice(0, 200);
 }

@@ -1,19 +1,15 @@
 import { ConvertError } from '../error.ts';
 import type { FrameworkReference, RollForward } from './app.ts';
 import { lastOption } from './host-options.ts';
-import {
-  parseLegacyRollForward,
-  parseRollForward,
-  type RollForwardChoice,
-  type RuntimeConfig,
-} from './runtimeconfig.ts';
-import { isRelease, parseVersion } from './version.ts';
+import { leadingNumber, parseRollForward, rollForwardOfNumber } from './roll-forward-names.ts';
+import type { RuntimeConfig } from './runtimeconfig.ts';
+import { isRelease } from './version.ts';
 
 /** What an app's environment and command line say about choosing frameworks, for every config alike. */
 export interface RollForwardSettings {
   /** `DOTNET_ROLL_FORWARD_ON_NO_CANDIDATE_FX`: where no config says otherwise. */
   readonly fallback: RollForward;
-  /** `--roll-forward`, `--roll-forward-on-no-candidate-fx` or `DOTNET_ROLL_FORWARD`, in that order. */
+  /** `--roll-forward` or `--roll-forward-on-no-candidate-fx`, else `DOTNET_ROLL_FORWARD`. */
   readonly override?: RollForward;
   /** `DOTNET_ROLL_FORWARD_TO_PRERELEASE=1`: releases are not preferred. */
   readonly toPrerelease: boolean;
@@ -22,51 +18,54 @@ export interface RollForwardSettings {
 }
 
 /**
- * @param hostOptions the words between `dotnet` and the assembly; the last of a repeated option counts.
- * @throws ConvertError `RUNTIMECONFIG_INVALID` for a value the host would refuse (exit code 147).
+ * @param hostOptions the words between `dotnet` and the assembly; the last of a repeated option counts. An
+ * empty value is none, as for the host.
+ * @throws ConvertError `RUNTIMECONFIG_INVALID` for a value the host would refuse (exit codes 129 and 147).
  */
 export function settingsOf(
   env: ReadonlyMap<string, string>,
   hostOptions: readonly string[],
 ): RollForwardSettings {
   const fallback = env.get('DOTNET_ROLL_FORWARD_ON_NO_CANDIDATE_FX');
-  const fromEnv = env.get('DOTNET_ROLL_FORWARD');
   const option = lastOption(hostOptions, '--roll-forward');
   const legacyOption = lastOption(hostOptions, '--roll-forward-on-no-candidate-fx');
   const firstVersion = lastOption(hostOptions, '--fx-version');
-  const exact = parsed('--fx-version', firstVersion, parseVersion);
-  const parsedEnv = parsed('DOTNET_ROLL_FORWARD', fromEnv, parseRollForward);
-  const override =
-    parsed('--roll-forward', option, parseRollForward) ??
-    parsed('--roll-forward-on-no-candidate-fx', legacyOption, parseLegacyRollForward) ??
-    parsedEnv;
+  if (option && legacyOption) {
+    throw refused(
+      'both --roll-forward and --roll-forward-on-no-candidate-fx',
+      'give one of them: --roll-forward LatestPatch, Minor, LatestMinor, Major, LatestMajor or Disable',
+    );
+  }
+  // The host checks the variable even where an option overrules it.
+  const fromEnv = parsed('DOTNET_ROLL_FORWARD', env.get('DOTNET_ROLL_FORWARD'));
+  const override = legacyOption
+    ? rollForwardOfNumber(leadingNumber(legacyOption))
+    : (parsed('--roll-forward', option) ?? fromEnv);
   return {
-    fallback:
-      parsed('DOTNET_ROLL_FORWARD_ON_NO_CANDIDATE_FX', fallback, parseLegacyRollForward) ?? 'Minor',
+    fallback: fallback ? rollForwardOfNumber(leadingNumber(fallback)) : 'Minor',
     ...(override && { override }),
-    toPrerelease: Number.parseInt(env.get('DOTNET_ROLL_FORWARD_TO_PRERELEASE') ?? '', 10) === 1,
-    ...(exact && { firstVersion: exact.text }),
+    toPrerelease: leadingNumber(env.get('DOTNET_ROLL_FORWARD_TO_PRERELEASE') ?? '') === 1,
+    ...(firstVersion && { firstVersion }),
   };
 }
 
-/** An empty variable is one that is not set, as for the host. */
-function parsed<T>(
-  name: string,
-  value: string | undefined,
-  parse: (text: string) => T | undefined,
-): T | undefined {
-  if (value === undefined || value === '') {
+function parsed(name: string, value: string | undefined): RollForward | undefined {
+  if (!value) {
     return undefined;
   }
-  const result = parse(value);
+  const result = parseRollForward(value);
   if (result === undefined) {
-    throw new ConvertError(
-      'RUNTIMECONFIG_INVALID',
-      `reading how to choose a framework: found ${name}=${JSON.stringify(value)}, a value the .NET host refuses`,
-      { hint: 'wanted LatestPatch, Minor, LatestMinor, Major, LatestMajor or Disable' },
+    throw refused(
+      `${name}=${JSON.stringify(value)}, a value the .NET host refuses`,
+      'wanted LatestPatch, Minor, LatestMinor, Major, LatestMajor or Disable',
     );
   }
   return result;
+}
+
+function refused(found: string, hint: string): ConvertError {
+  const action = 'reading how to choose a framework';
+  return new ConvertError('RUNTIMECONFIG_INVALID', `${action}: found ${found}`, { hint });
 }
 
 /** The references of one config with all settings applied, the last word winning (runtime_config.cpp). */
@@ -74,27 +73,36 @@ export function referencesOf(
   config: RuntimeConfig,
   settings: RollForwardSettings,
 ): readonly FrameworkReference[] {
-  return config.frameworks.map(({ name, version, ...own }) => {
-    const choice: RollForwardChoice = { ...config.settings, ...own };
-    return {
-      name,
-      version: version.text,
-      rollForward: settings.override ?? choice.rollForward ?? settings.fallback,
-      applyPatches: choice.applyPatches ?? true,
-      preferRelease: isRelease(version) && !settings.toPrerelease,
-    };
-  });
+  return config.frameworks.map(({ name, version, rollForward, applyPatches }) => ({
+    name,
+    version: version.text,
+    rollForward: settings.override ?? rollForward ?? settings.fallback,
+    applyPatches: applyPatches ?? true,
+    preferRelease: isRelease(version) && !settings.toPrerelease,
+  }));
 }
 
-/** The references of an app's own config: `--fx-version` pins the first. */
+/**
+ * The references of the config of an app that needs frameworks: `--fx-version` pins the first.
+ * @throws ConvertError `RUNTIMECONFIG_INVALID` for one that names none.
+ */
 export function appReferencesOf(
   config: RuntimeConfig,
   settings: RollForwardSettings,
 ): readonly FrameworkReference[] {
   const { firstVersion } = settings;
+  if (config.frameworks.length === 0) {
+    throw new ConvertError(
+      'RUNTIMECONFIG_INVALID',
+      `reading ${config.path}: found "frameworks" without an entry, wanted the frameworks the app needs`,
+      {
+        hint: 'publish the app again with `dotnet publish` and put the whole output into the image',
+      },
+    );
+  }
   return referencesOf(config, settings).map((reference, index) =>
     index === 0 && firstVersion !== undefined
-      ? { ...reference, version: firstVersion, rollForward: 'Disable' }
+      ? { ...reference, version: firstVersion, rollForward: 'Disable', applyPatches: false }
       : reference,
   );
 }

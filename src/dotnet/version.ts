@@ -9,27 +9,30 @@ export interface FrameworkVersion {
   readonly prerelease: readonly string[];
 }
 
-const number = '(0|[1-9][0-9]{0,8})';
+const number = '(0|[1-9][0-9]{0,9})';
 const identifiers = '[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*';
 const shape = new RegExp(
   `^${number}\\.${number}\\.${number}(?:-(${identifiers}))?(?:\\+${identifiers})?$`,
 );
 const lengthCap = 255;
+/** The host keeps numbers in 32 bits with a sign, and takes none above. */
+const numberCap = 0x7fffffff;
 
 /** @returns undefined for anything the host would not take as a version. */
 export function parseVersion(text: string): FrameworkVersion | undefined {
   const match = text.length <= lengthCap ? shape.exec(text) : null;
   const prerelease = match?.[4]?.split('.') ?? [];
-  if (match === null || prerelease.some((identifier) => /^0[0-9]+$/.test(identifier))) {
-    return undefined;
-  }
-  return {
-    text,
-    major: Number(match[1]),
-    minor: Number(match[2]),
-    patch: Number(match[3]),
-    prerelease,
-  };
+  const [major = 0, minor = 0, patch = 0] = match?.slice(1, 4).map(Number) ?? [];
+  return match === null ||
+    Math.max(major, minor, patch) > numberCap ||
+    prerelease.some((identifier) => /^0[0-9]+$/.test(identifier))
+    ? undefined
+    : { text, major, minor, patch, prerelease };
+}
+
+/** A version that is asked for. What is none is lower than all that are, to the host, and a release. */
+export function requestedVersion(text: string): FrameworkVersion {
+  return parseVersion(text) ?? { text, major: -1, minor: -1, patch: -1, prerelease: [] };
 }
 
 export function isRelease(version: FrameworkVersion): boolean {

@@ -1,5 +1,14 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Parser } from 'tar';
@@ -9,16 +18,22 @@ import {
   type ChosenRuntime,
   chooseRuntime,
   type RuntimeSource,
+  requireDotnetFolder,
 } from '../../../src/dotnet/choose.ts';
 import { filesOfTree } from '../../../src/dotnet/files.ts';
 import { hostFiles } from '../../../src/dotnet/host-files.ts';
 import { planLibraries } from '../../../src/dotnet/libraries.ts';
 import { planPack } from '../../../src/dotnet/pack.ts';
 import { packTar } from '../../../src/dotnet/pack-tar.ts';
-import { findDotnetFolders, findHostRuntimes } from '../../../src/dotnet/runtimes.ts';
+import {
+  findApphostFolders,
+  findDotnetFolders,
+  findHostRuntimes,
+} from '../../../src/dotnet/runtimes.ts';
 import { ConvertError } from '../../../src/error.ts';
 import { buildElf } from '../elf/elf-builder.ts';
 import {
+  apphostData,
   aspnet,
   core,
   describeImage,
@@ -116,14 +131,69 @@ describe('findDotnetFolders', () => {
       '/usr/share/dotnet/shared/Example.App/1.0.0/Example.App.runtimeconfig.json': '{',
     };
     const [folder] = findDotnetFolders(filesOfTree(treeOf(image), noContents), new Map());
-    expect(folder?.frameworks.map(({ version }) => version.text)).toEqual(['8.0.4', '9.0.0']);
+    expect(folder?.frameworks.map(({ version }) => version.text)).toEqual([
+      '1.0.0',
+      '8.0.4',
+      '9.0.0',
+    ]);
+    expect(folder?.unusable).toHaveLength(3);
     expect(folder?.hostfxr.text).toBe('9.0.0');
     expect(folder?.problems).toEqual([
-      expect.stringContaining('found text that is no JSON'),
       `${path}/8.0.5/libcoreclr.so is for arm64, wanted x64`,
       `${path}/8.0.6/libcoreclr.so is linked to musl, wanted glibc`,
       `${path}/10.0.0 has no Microsoft.NETCore.App.deps.json`,
     ]);
+  });
+});
+
+describe('findApphostFolders', () => {
+  const image = {
+    ...runtime({ core: ['8.0.4'] }, { root: '/opt/x64' }),
+    ...runtime({ core: ['9.0.1'] }, { root: '/opt/net' }),
+    ...runtime({ core: ['10.0.1'] }, { root: '/on-path' }),
+    ...runtime({ core: ['10.0.2'] }, { root: '/srv/net' }),
+    ...runtime({ core: ['10.0.3'] }),
+    '/etc/dotnet/install_location': '/srv/net\n',
+  };
+  const files = filesOfTree(treeOf(image), noContents);
+  const usual = ['/srv/net', '/usr/share/dotnet'];
+
+  test.each<[string, Record<string, string>, string | undefined, readonly string[]]>([
+    [
+      'DOTNET_ROOT_X64 before DOTNET_ROOT',
+      { DOTNET_ROOT: '/opt/net', DOTNET_ROOT_X64: '/opt/x64' },
+      undefined,
+      ['/opt/x64', '/opt/net', ...usual],
+    ],
+    [
+      'the folder its project names before both',
+      { DOTNET_ROOT: '/opt/net' },
+      '/opt/x64',
+      ['/opt/x64', '/opt/net', ...usual],
+    ],
+    ['nothing for an empty one', { DOTNET_ROOT: '', DOTNET_ROOT_X64: '' }, undefined, usual],
+    ['the next when one is not there', { DOTNET_ROOT: '/nowhere' }, undefined, usual],
+    ['never what is on PATH', { PATH: '/on-path' }, undefined, usual],
+  ])('takes %s (DOTNET.md 2.6)', (_, env, own, wanted) => {
+    const found = findApphostFolders(files, new Map(Object.entries(env)), own);
+    expect(found.map(({ path }) => path)).toEqual(wanted);
+  });
+
+  test('are those of an image that starts an apphost, and dotnet has its own only (DOTNET.md 2.6)', () => {
+    const started = (...Cmd: string[]) => {
+      const app = {
+        ...image,
+        ...managed('app', { frameworks: [core('8.0.0')] }),
+        '/app/app': buildElf({ data: apphostData(0, 'app.dll') }),
+      };
+      const config = { Cmd, Env: ['PATH=/on-path', 'DOTNET_ROOT=/opt/x64'] };
+      return choose(describeImage(app, config), image, 'image');
+    };
+    expect(started('/app/app')?.path).toBe('/opt/x64');
+    expect(failureOf(() => started('dotnet', '/app/app.dll'))).toMatchObject({
+      code: 'FRAMEWORK_NOT_FOUND',
+      message: expect.stringMatching(/was not found; \/on-path in the image has 10\.0\.1$/),
+    });
   });
 });
 
@@ -177,7 +247,9 @@ describe('chooseRuntime', () => {
 
   test('takes the folder or the other image it is given', () => {
     const folder = writeFiles('given', runtime({ core: ['8.0.9'] }, { root: '' }));
-    expect(choose(asks('8.0.0'), runtime({ core: ['8.0.4'] }), { path: folder })).toMatchObject({
+    expect(
+      choose(asks('8.0.0'), runtime({ core: ['8.0.4'] }), { folder: requireDotnetFolder(folder) }),
+    ).toMatchObject({
       from: 'folder',
       path: folder,
       frameworks: [core('8.0.9')],
@@ -206,6 +278,8 @@ describe('chooseRuntime', () => {
         '/usr/share/dotnet in the image has 9.0.1, 10.0.2, ' +
         'but /usr/share/dotnet/shared/Microsoft.NETCore.App/8.0.1 has no Microsoft.NETCore.App.deps.json',
     );
+    expect(error.hint).toContain('--env DOTNET_ROLL_FORWARD=Major');
+    expect(error.hint).toContain('add --runtime mcr.microsoft.com/dotnet/runtime:8.0,');
     expect(error.hint).toContain('--runtime PATH');
     expect(error.hint).toContain(
       'framework=Microsoft.NETCore.App&framework_version=8.0.0&arch=x64&rid=linux-x64',
@@ -213,6 +287,30 @@ describe('chooseRuntime', () => {
     expect(
       choose(asks('8.0.0', ['DOTNET_ROLL_FORWARD=Major']), image, 'image')?.frameworks,
     ).toEqual([core('9.0.1')]);
+  });
+
+  test.each<[string, Record<string, unknown>, string]>([
+    [
+      'the runtime with ASP.NET Core when the app uses that',
+      { frameworks: [core('8.0.0'), aspnet('8.0.0')] },
+      'add --runtime mcr.microsoft.com/dotnet/aspnet:8.0, give',
+    ],
+    [
+      'that very version when it may not roll forward',
+      { frameworks: [core('8.0.3')], rollForward: 'Disable' },
+      'add --runtime mcr.microsoft.com/dotnet/runtime:8.0.3, give',
+    ],
+    [
+      'a folder or an image of its own for a framework of somebody else',
+      { frameworks: [core('9.0.0'), { name: 'Example.App', version: '1.2.0' }] },
+      'give a runtime that has Example.App 1.2.0 with --runtime PATH or --runtime REF',
+    ],
+  ])('hints at %s', (_, options, wanted) => {
+    const app = describeImage(managed('app', options), { Cmd: ['dotnet', '/app/app.dll'] });
+    const { code, hint } = failureOf(() => choose(app, runtime({ core: ['9.0.1'] }), 'image'));
+    expect(code).toBe('FRAMEWORK_NOT_FOUND');
+    expect(hint).toContain(wanted);
+    expect(hint?.includes('mcr.microsoft.com')).toBe(!hint?.includes('Example.App'));
   });
 
   test('tells versions that contradict each other from versions that are not there', () => {
@@ -232,7 +330,7 @@ describe('chooseRuntime', () => {
       code: 'RUNTIME_NOT_FOUND',
       message: expect.stringContaining('wanted Microsoft.NETCore.App 8.0.0 for linux-x64'),
     });
-    expect(failureOf(() => choose(asks('8.0.0'), {}, { path: home }))).toMatchObject({
+    expect(failureOf(() => requireDotnetFolder(home))).toMatchObject({
       code: 'RUNTIME_NOT_FOUND',
       message: expect.stringContaining(`reading the runtime at ${home}: found no .NET there`),
     });
@@ -373,6 +471,35 @@ describe('planLibraries', () => {
     expect(hasOpenssl).toBe(false);
   });
 
+  test.each([
+    ['DOTNET_OPENSSL_VERSION_OVERRIDE=1.1', '1.1'],
+    ['CLR_OPENSSL_VERSION_OVERRIDE=1.1', '1.1'],
+    ['DOTNET_OPENSSL_VERSION_OVERRIDE=9.9', '3'],
+    ['DOTNET_OPENSSL_VERSION_OVERRIDE=/../x', '3'],
+  ])('takes with %s the OpenSSL of version %s (DOTNET.md 4.2)', (setting, version) => {
+    const names = ['3', '1.1'].flatMap((one) => [`libssl.so.${one}`, `libcrypto.so.${one}`]);
+    const host = libraries('libstdc++.so.6', 'libgcc_s.so.1', ...names);
+    const { added } = plan(image, host, asks('8.0.0', [setting]));
+    expect(added.map(({ soname }) => soname).filter((one) => /ssl|crypto/.test(one))).toEqual([
+      `libcrypto.so.${version}`,
+      `libssl.so.${version}`,
+    ]);
+  });
+
+  test('goes on without GSSAPI, which .NET before 8 declares (DOTNET.md 4.1, 4.2)', () => {
+    const name =
+      '/usr/share/dotnet/shared/Microsoft.NETCore.App/8.0.4/libSystem.Net.Security.Native.so';
+    const declaring = { ...image, [name]: buildElf({ needed: ['libgssapi_krb5.so.2'] }) };
+    const soname = 'libgssapi_krb5.so.2';
+    const usual = libraries('libstdc++.so.6', 'libgcc_s.so.1');
+    expect(plan(declaring, usual).missing).toEqual([{ soname, neededBy: name, required: false }]);
+    const { added, missing } = plan(declaring, { ...usual, ...libraries(soname) });
+    expect([added.map((library) => library.soname), missing]).toEqual([
+      ['libgcc_s.so.1', soname, 'libstdc++.so.6'],
+      [],
+    ]);
+  });
+
   test('gives apps with their own runtime no OpenSSL of the host', () => {
     const app = describeImage({ '/app/app': singleFile(6, []) }, { Cmd: ['/app/app'] });
     const { added, hasOpenssl } = plan(
@@ -405,7 +532,8 @@ async function listTar(tar: AsyncIterable<Uint8Array>) {
 }
 
 describe('planPack and packTar', () => {
-  const chosenAt = (path: string): ChosenRuntime | undefined => choose(asks('8.0.0'), {}, { path });
+  const chosenAt = (path: string): ChosenRuntime | undefined =>
+    choose(asks('8.0.0'), {}, { folder: requireDotnetFolder(path) });
 
   test('change the key when a file changes that keeps its name, size and time', () => {
     const folder = writeFiles('pack-again', runtime({ core: ['8.0.9'] }, { root: '' }));
@@ -559,6 +687,89 @@ describe.skipIf(real === undefined)(`the .NET of this machine${reason}`, () => {
     expect(listed.entries).toHaveLength(plan.entries.length);
     expect(listed.size).toBeGreaterThan(plan.size);
     expect(plan.size).toBeGreaterThan(50e6);
+  });
+});
+
+describe('runtimeconfig', () => {
+  const described = (properties: Record<string, string>, dev: Record<string, string> = {}) =>
+    describeImage(
+      {
+        ...managed('app', { framework: core('8.0.0'), configProperties: properties }),
+        '/app/app.runtimeconfig.dev.json': runtimeconfig({ configProperties: dev }),
+      },
+      { Cmd: ['dotnet', '/app/app.dll'] },
+    );
+
+  const ofHost = [
+    'APP_CONTEXT_BASE_DIRECTORY',
+    'APP_CONTEXT_DEPS_FILES',
+    'FX_DEPS_FILE',
+    'NATIVE_DLL_SEARCH_DIRECTORIES',
+    'PLATFORM_RESOURCE_ROOTS',
+    'PROBING_DIRECTORIES',
+    'TRUSTED_PLATFORM_ASSEMBLIES',
+  ];
+  const [host] = findHostRuntimes(process.env);
+
+  test.skipIf(host === undefined)(
+    'makes the host itself end with code 161 when it sets what that does (DOTNET.md 2.1, 2.8)',
+    () => {
+      const app = join(home, 'duplicate-property');
+      cpSync('fixtures/apps/console/publish', app, { recursive: true });
+      const codeWith = (property: string): number | null => {
+        const options = {
+          framework: core('10.0.0'),
+          rollForward: 'LatestMajor',
+          configProperties: { 'System.Globalization.Invariant': true, [property]: 'x' },
+        };
+        writeFileSync(join(app, 'console.runtimeconfig.json'), runtimeconfig(options));
+        return spawnSync(`${host?.path}/dotnet`, [join(app, 'console.dll')]).status;
+      };
+      expect(ofHost.map(codeWith)).toEqual(ofHost.map(() => 161));
+      expect(codeWith('TRUSTED_PLATFORM_ASSEMBLIES_X')).toBe(0);
+    },
+  );
+
+  test.each(ofHost)(
+    'is refused when it sets %s, which the host does itself (DOTNET.md 2.1)',
+    (name) => {
+      for (const both of [[{ [name]: 'x' }], [{}, { [name]: 'x' }]] as const) {
+        expect(failureOf(() => described(both[0], both[1]))).toMatchObject({
+          code: 'RUNTIMECONFIG_INVALID',
+          message: expect.stringContaining(
+            `found the property ${name}, which the host sets itself`,
+          ),
+        });
+      }
+    },
+  );
+
+  test('may set what only begins like a property of the host (DOTNET.md 2.1)', () => {
+    const names = ['TRUSTED_PLATFORM_ASSEMBLIES_X', 'probing_directories'];
+    const { properties } = described(Object.fromEntries(names.map((name) => [name, 'x'])));
+    expect([...(properties?.keys() ?? [])]).toEqual(names);
+  });
+
+  const given = (files: ImageFiles, ...options: string[]) =>
+    describeImage(
+      { ...managed('app', { framework: core('8.0.0') }), ...files },
+      { Cmd: ['dotnet', 'exec', ...options, '/app/app.dll'], WorkingDir: '/app' },
+    );
+
+  test.each(['--runtimeconfig', '--depsfile'])(
+    'of another place, or a deps.json, must be there when %s names it',
+    (option) => {
+      expect(failureOf(() => given({}, option, 'other.json'))).toMatchObject({
+        code: 'APP_INVALID',
+        message: `reading the app: ${option} names /app/other.json, found no such file`,
+        hint: `put the file into the image, or leave ${option} away`,
+      });
+    },
+  );
+
+  test('is read from where --runtimeconfig says', () => {
+    const other = { '/app/other.json': runtimeconfig({ framework: core('9.0.0') }) };
+    expect(given(other, '--runtimeconfig', 'other.json').frameworks).toMatchObject([core('9.0.0')]);
   });
 });
 
