@@ -21,8 +21,22 @@ export type RollForward =
   | 'Major'
   | 'LatestMajor';
 
+/** What is told of an app for people; how it is started does not depend on it. */
+export interface AppTraits {
+  /** A server of ASP.NET Core; a worker: a generic host without it; else a console app. */
+  readonly model: 'console' | 'worker' | 'aspnet';
+  /** Of the entry assembly; absent where there is none, or none that can be read. */
+  readonly language?: 'C#' | 'F#' | 'Visual Basic';
+  /** Whether the entry assembly holds code that can be used as it is, or a composite image beside it does. */
+  readonly readyToRun: 'no' | 'yes' | 'composite';
+  /** True when what the app does not reach was left out of its runtime; true for all of Native AOT. */
+  readonly trimmed: boolean;
+  /** As in a project: `net10.0`, `netcoreapp3.1`. */
+  readonly targetFramework?: string;
+}
+
 /** What runs when the image runs, found without running anything. All paths are absolute in the image. */
-export interface DotnetApp {
+export interface DotnetApp extends AppTraits {
   readonly kind: DotnetAppKind;
   /** True for single-file apps that still need a shared framework, and for all framework-dependent ones. */
   readonly needsRuntime: boolean;
@@ -34,6 +48,8 @@ export interface DotnetApp {
   readonly launcher: 'muxer' | 'apphost' | 'native';
   /** The app's managed entry assembly, where it is a file of its own. */
   readonly assembly?: string;
+  /** The .NET folder that its project made the apphost look in, when the image has it. */
+  readonly dotnetFolder?: string;
   /** Options the host takes for itself, each followed by its value, e.g. `--roll-forward Major`. */
   readonly hostOptions: readonly string[];
   /** Arguments for the app itself. */
@@ -55,6 +71,15 @@ export interface DotnetApp {
     readonly majorVersion: number;
     readonly extracted: readonly BundledFile[];
   };
+  /**
+   * A single-file app whose own host cannot run: its files are to be laid in `folder`, and `dotnet` starts
+   * `assembly` there.
+   */
+  readonly unbundle?: { readonly folder: string; readonly files: readonly BundledFile[] };
+  /** By what the app or its image is known to be for musl, the strongest first; absent for others. */
+  readonly musl?: readonly string[];
+  /** `configProperties` of its runtimeconfig.json, where there is one; values that are not strings as their JSON. */
+  readonly properties?: ReadonlyMap<string, string>;
   /** One sentence a fact, for people: what was found where. */
   readonly evidence: readonly string[];
 }

@@ -1,12 +1,15 @@
 import type { Elf } from '../elf/elf.ts';
+import { ConvertError } from '../error.ts';
 import type { DotnetApp } from './app.ts';
-import { baseName, folderOf } from './command.ts';
+import { baseName, folderOf, pathFrom } from './command.ts';
 import { appOf, type Image } from './description.ts';
 import { isFile } from './files.ts';
 import { splitApphostWords } from './host-options.ts';
-import { problemOfElf, usesMusl } from './installed.ts';
+import { problemOfElf } from './installed.ts';
 import { readManagedApp, requireOwnRuntime, unsuitable } from './managed.ts';
 import type { HostMarkers } from './markers.ts';
+import { usesMusl } from './musl.ts';
+import { muslRefusal } from './musl-refusal.ts';
 
 /** The app behind an apphost: a small native program that loads the assembly whose name it carries. */
 export function describeApphost(
@@ -19,10 +22,20 @@ export function describeApphost(
   const words = splitApphostWords(command.args);
   const assembly = boundAssembly(image, path, markers);
   const app = readManagedApp(files, assembly, command, words.hostOptions);
-  const found = { launcher: 'apphost', executable: path, assembly } as const;
+  const { relativeDotnet } = markers;
+  const dotnet =
+    relativeDotnet === undefined ? undefined : files.find(`${folderOf(path)}/${relativeDotnet}`);
+  const found = {
+    launcher: 'apphost',
+    executable: path,
+    assembly,
+    ...(dotnet?.kind === 'directory' && { dotnetFolder: dotnet.path }),
+  } as const;
   const evidence = [
-    `the image starts ${command.shown} in ${command.workingDirectory}`,
     `${path} is an apphost for ${assembly}`,
+    ...(relativeDotnet === undefined
+      ? []
+      : [`${path} looks for .NET in ${relativeDotnet} beside it`]),
   ];
   if (app.config?.frameworkDependent) {
     const asked = app.config.frameworks.map(({ name, version }) => `${name} ${version.text}`);
@@ -44,11 +57,15 @@ export function describeApphost(
       app.config,
     );
   }
+  if (usesMusl(elf)) {
+    throw muslRefusal(files, 'self-contained app', { executable: path, assembly });
+  }
   const problem = problemOfElf(elf, path);
   if (problem !== undefined) {
     throw unsuitable(path, problem);
   }
   requireOwnRuntime(files, app, 'apphost');
+  requireApphostMode(image, path);
   return appOf(
     image,
     {
@@ -56,10 +73,27 @@ export function describeApphost(
       kind: 'self-contained',
       hostOptions: [],
       args: command.args,
-      aspnet: isFile(files, `${folderOf(assembly)}/Microsoft.AspNetCore.dll`),
       evidence: [...evidence, 'the runtime lies beside it: libhostfxr.so and libcoreclr.so'],
     },
     app.config,
+  );
+}
+
+/**
+ * Without a deps.json of its name, the host of an app with its own runtime looks for a runtimeconfig.json in
+ * the current folder, and where it finds one takes itself for `dotnet` (dotnet/runtime, corehost, hostfxr.cpp,
+ * detect_operating_mode).
+ */
+function requireApphostMode({ files, command }: Image, path: string): void {
+  const name = baseName(path);
+  const config = pathFrom(command, `${name}.runtimeconfig.json`);
+  if (isFile(files, `${folderOf(path)}/${name}.deps.json`) || !isFile(files, config)) return;
+  throw new ConvertError(
+    'APP_INVALID',
+    `reading the app ${path}: found ${config} in the folder it starts in and no ${name}.deps.json beside the app: its host would take itself for dotnet and start no app`,
+    {
+      hint: `put ${name}.deps.json of the published output beside the app, or start it in another folder: --workdir /`,
+    },
   );
 }
 

@@ -1,3 +1,4 @@
+import { shellWord } from '../shell-word.ts';
 import type { Tree } from '../tree/tree.ts';
 import { walkTree } from '../tree/walk.ts';
 
@@ -21,6 +22,16 @@ export function candidateApps(tree: Tree): readonly string[] {
     }
   }
   return found;
+}
+
+/** What to write in place of a command that starts no app: the app that is there, if it is the only one. */
+export function entryPointHint(tree: Tree): string {
+  const [path, ...others] = candidateApps(tree);
+  if (path === undefined || others.length > 0) {
+    return 'rebuild the image with ENTRYPOINT ["dotnet","/app/NAME.dll"]';
+  }
+  const words = JSON.stringify(['dotnet', path.replace(/runtimeconfig\.json$/, 'dll')]);
+  return `rebuild the image with ENTRYPOINT ${words}\nor, without a rebuild: --entrypoint ${shellWord(words)}`;
 }
 
 /** A sentence part on the apps that are there. */

@@ -2,36 +2,48 @@ import { ConvertError } from '../error.ts';
 import type { Contents } from '../tree/contents.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { DotnetApp } from './app.ts';
-import { baseName, folderOf } from './command.ts';
-import { type Files, filesOfTree } from './files.ts';
+import { folderOf } from './command.ts';
+import { type Files, filesOfTree, isFile } from './files.ts';
 import { hostFiles } from './host-files.ts';
 import { baseFramework, type DotnetFolder, readDotnetFolder } from './installed.ts';
 import { runtimeMissing } from './messages.ts';
 import { defaultDotnetRoot } from './muxer.ts';
 import { type Resolution, resolveFrameworks } from './resolve.ts';
-import { findDotnetFolders, findHostRuntimes } from './runtimes.ts';
+import { findApphostFolders, findDotnetFolders, findHostRuntimes } from './runtimes.ts';
 import { settingsOf } from './settings.ts';
 
-/** Where a runtime may come from; `auto` is the image, then the host. */
+/** Where a runtime may come from; `auto` is the image, then what is kept in the store, then the host. */
 export type RuntimeSource =
   | 'auto'
   | 'image'
   | 'host'
-  | { readonly path: string }
-  | { readonly tree: Tree; readonly contents: Contents };
+  | { readonly folder: DotnetFolder }
+  | RuntimePlace;
+
+/** A root file system in the store: that of another image, or of a kept runtime. */
+export interface RuntimePlace {
+  /** Of a kept runtime: `runtime/NAME`. */
+  readonly name?: string;
+  readonly tree: Tree;
+  readonly contents: Contents;
+}
 
 export interface RuntimeOptions {
   readonly source: RuntimeSource;
+  /** Kept runtimes that `auto` tries, in this order. */
+  readonly kept?: readonly RuntimePlace[];
   /** The environment of this process: PATH and DOTNET_ROOT lead to the host's runtimes. */
   readonly hostEnv: Readonly<Record<string, string | undefined>>;
 }
 
-/** `folder` is one the user named on the host, `reference` another image. */
-export type RuntimeOrigin = 'image' | 'host' | 'folder' | 'reference';
+/** `folder` is one the user named on the host, `reference` another image, `kept` one in the store. */
+export type RuntimeOrigin = 'image' | 'host' | 'folder' | 'reference' | 'kept';
 
 /** The runtime an app is built with. */
 export interface ChosenRuntime {
   readonly from: RuntimeOrigin;
+  /** Of a kept one: `runtime/NAME`. */
+  readonly name?: string;
   /** Where it lies now, absolute in `files`. */
   readonly path: string;
   readonly files: Files;
@@ -40,6 +52,8 @@ export interface ChosenRuntime {
    * first: `dotnet` loads the highest `host/fxr` it finds.
    */
   readonly root: string;
+  /** The version of `host/fxr`. */
+  readonly hostfxr: string;
   /** In the order of the host: the base framework last. */
   readonly frameworks: readonly { readonly name: string; readonly version: string }[];
   /** What of the folder is used: files and folders relative to `path` and `root`. */
@@ -49,6 +63,8 @@ export interface ChosenRuntime {
 /** A .NET folder that may serve. */
 export interface RuntimeCandidate {
   readonly from: RuntimeOrigin;
+  /** Of a kept one: `runtime/NAME`. */
+  readonly name?: string;
   readonly files: Files;
   readonly folder: DotnetFolder;
 }
@@ -78,7 +94,7 @@ export function chooseAmong(
   const settings = settingsOf(app.env, app.hostOptions);
   const tried = candidates.map((candidate) => ({
     candidate,
-    resolution: withBase(resolveFrameworks(app.frameworks, settings, candidate.folder.frameworks)),
+    resolution: withBase(resolveFrameworks(app.frameworks, settings, candidate.folder)),
   }));
   for (const { candidate, resolution } of tried) {
     if (resolution.kind === 'resolved') {
@@ -97,15 +113,17 @@ function withBase(resolution: Resolution): Resolution {
 }
 
 function chosen(
-  { from, files, folder }: RuntimeCandidate,
+  { from, name, files, folder }: RuntimeCandidate,
   { chosen }: Extract<Resolution, { kind: 'resolved' }>,
 ): ChosenRuntime {
   const frameworks = chosen.map(({ name, version }) => ({ name, version: version.text }));
   return {
     from,
+    ...(name !== undefined && { name }),
     path: folder.path,
     files,
     root: from === 'image' ? folder.path : defaultDotnetRoot,
+    hostfxr: folder.hostfxr.text,
     frameworks,
     parts: [
       'dotnet',
@@ -119,41 +137,47 @@ function candidatesOf(
   app: DotnetApp,
   tree: Tree,
   contents: Contents,
-  { source, hostEnv }: RuntimeOptions,
+  { source, kept = [], hostEnv }: RuntimeOptions,
 ): readonly RuntimeCandidate[] {
   const image = (): RuntimeCandidate[] => {
     const files = filesOfTree(tree, contents);
-    const own = baseName(app.executable) === 'dotnet' ? [folderOf(app.executable)] : [];
-    return findDotnetFolders(files, app.env, own).map((folder) => ({
-      from: 'image',
-      files,
-      folder,
-    }));
+    return foldersOfImage(app, files).map((folder) => ({ from: 'image', files, folder }));
   };
   const host = (): RuntimeCandidate[] =>
     findHostRuntimes(hostEnv).map((folder) => ({ from: 'host', files: hostFiles, folder }));
   switch (source) {
     case 'auto':
-      return [...image(), ...host()];
+      return [...image(), ...kept.flatMap(ofPlace), ...host()];
     case 'image':
       return image();
     case 'host':
       return host();
     default:
-      return 'path' in source ? [candidateAt(source.path)] : ofReference(source);
+      return 'folder' in source
+        ? [{ from: 'folder', files: hostFiles, folder: source.folder }]
+        : ofPlace(source);
   }
 }
 
-function ofReference(source: { tree: Tree; contents: Contents }): RuntimeCandidate[] {
-  const files = filesOfTree(source.tree, source.contents);
+/** Those that the app would use in a container: `dotnet` looks nowhere but beside itself. */
+function foldersOfImage(app: DotnetApp, files: Files): readonly DotnetFolder[] {
+  if (app.launcher !== 'muxer') return findApphostFolders(files, app.env, app.dotnetFolder);
+  return isFile(files, app.executable)
+    ? [readDotnetFolder(files, folderOf(app.executable)) ?? []].flat()
+    : findDotnetFolders(files, app.env);
+}
+
+function ofPlace({ name, tree, contents }: RuntimePlace): RuntimeCandidate[] {
+  const files = filesOfTree(tree, contents);
   return findDotnetFolders(files, new Map()).map((folder) => ({
-    from: 'reference',
+    ...(name === undefined ? { from: 'reference' } : { from: 'kept', name }),
     files,
     folder,
   }));
 }
 
-function candidateAt(path: string): RuntimeCandidate {
+/** The .NET folder at a path of this host. @throws ConvertError `RUNTIME_NOT_FOUND`. */
+export function requireDotnetFolder(path: string): DotnetFolder {
   const folder = readDotnetFolder(hostFiles, path);
   if (folder === undefined) {
     throw new ConvertError(
@@ -162,5 +186,5 @@ function candidateAt(path: string): RuntimeCandidate {
       { hint: 'give the folder that `dotnet --list-runtimes` shows before /shared' },
     );
   }
-  return { from: 'folder', files: hostFiles, folder };
+  return folder;
 }

@@ -4,12 +4,20 @@ import { ConvertError } from '../error.ts';
 import type { SyncAccess } from '../tree/access.ts';
 import type { DotnetApp } from './app.ts';
 import { describeApphost } from './apphost.ts';
-import { namedCandidates } from './candidates.ts';
-import { entryPointHint } from './command.ts';
+import { entryPointHint, namedCandidates } from './candidates.ts';
 import { appOf, type Image } from './description.ts';
+import { windowsRefusal } from './foreign.ts';
 import { problemOfElf } from './installed.ts';
 import { unsuitable } from './managed.ts';
-import { ilcVersion, looksForIcu, nativeAotMarks, readHostMarkers } from './markers.ts';
+import {
+  ilcVersion,
+  looksForIcu,
+  nativeAotMarks,
+  readHostMarkers,
+  serverPartOf,
+} from './markers.ts';
+import { usesMusl } from './musl.ts';
+import { muslRefusal } from './musl-refusal.ts';
 import { describeSingleFile } from './single-file.ts';
 
 /**
@@ -47,12 +55,12 @@ function requireElf(
   }
   const [m, z] = access.read(0, Math.min(2, access.size));
   if (m === 0x4d && z === 0x5a) {
-    throw unsuitable(path, 'found a Windows program, wanted one for Linux');
+    throw windowsRefusal(path, access);
   }
   throw new ConvertError(
     'APP_NOT_FOUND',
     `finding the app: the image starts ${path}, which is no ELF program; ${namedCandidates(tree)}`,
-    { hint: entryPointHint },
+    { hint: entryPointHint(tree) },
   );
 }
 
@@ -62,14 +70,18 @@ function describeNativeAot(image: Image, path: string, elf: Elf, access: SyncAcc
     throw new ConvertError(
       'APP_NOT_FOUND',
       `finding the app: the image starts ${path}, a native program without the marks of .NET; ${namedCandidates(image.tree)}`,
-      { hint: entryPointHint },
+      { hint: entryPointHint(image.tree) },
     );
+  }
+  if (usesMusl(elf)) {
+    throw muslRefusal(image.files, 'Native AOT program', { executable: path });
   }
   const problem = problemOfElf(elf, path);
   if (problem !== undefined) {
     throw unsuitable(path, problem);
   }
   const version = ilcVersion(access, elf);
+  const serverPart = serverPartOf(access, elf);
   return appOf(
     image,
     {
@@ -80,9 +92,10 @@ function describeNativeAot(image: Image, path: string, elf: Elf, access: SyncAcc
       args: image.command.args,
       invariantGlobalization: !looksForIcu(access, elf),
       ...(version !== undefined && { version }),
+      ...(serverPart !== undefined && { model: 'aspnet' }),
       evidence: [
-        `the image starts ${image.command.shown} in ${image.command.workingDirectory}`,
         `${path} is compiled by Native AOT: ${marks.join(', ')}`,
+        ...(serverPart === undefined ? [] : [`${path} holds the name ${serverPart}: ASP.NET Core`]),
       ],
     },
     undefined,

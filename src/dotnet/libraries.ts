@@ -12,7 +12,9 @@ import {
 import { folderOf } from './command.ts';
 import type { Files } from './files.ts';
 import { hostFiles } from './host-files.ts';
+import { findIcu, isInvariant } from './icu.ts';
 import { baseFramework } from './installed.ts';
+import { isMuslSystem } from './musl.ts';
 import { debianPackages, opensslPairs } from './sonames.ts';
 
 /** The native libraries an app and its runtime need and the image does not have. */
@@ -33,9 +35,10 @@ const neverLoaded = /^(?:libcoreclrtraceptprovider|libmscordbi|libmscordaccore|l
 
 /**
  * Looks for every native library that `app` and `runtime` load: in the image, in the image the runtime
- * is taken from, and on the host.
- * @param image the image's files.
+ * is taken from or kept in, and on the host.
+ * @param image the image's files, those of `removeMuslLibraries` taken out.
  * @param host where libraries of this machine are looked for.
+ * @param added paths of what was added to the image for the app.
  * @throws ConvertError `LIBRARY_NOT_FOUND` for one without which .NET does not start.
  */
 export function planLibraries(
@@ -43,31 +46,81 @@ export function planLibraries(
   runtime: ChosenRuntime | undefined,
   image: Files,
   host: Files = hostFiles,
+  added: readonly string[] = [],
 ): LibraryPlan {
-  const places: LibraryPlace[] = [
-    { from: 'image', files: image },
-    ...(runtime?.from === 'reference'
+  const others: LibraryPlace[] = [
+    ...(runtime?.from === 'reference' || runtime?.from === 'kept'
       ? [{ from: 'reference', files: runtime.files } as const]
       : []),
     { from: 'host', files: host },
   ];
+  const places: LibraryPlace[] = [
+    { from: 'image', files: image },
+    ...others.filter(({ files }) => !isMuslSystem(files)),
+  ];
   const openssl = findOpenssl(app, places);
+  // The image had its own, which cannot be used.
+  const icu = app.musl && app.needsRuntime && !isInvariant(app) ? findIcu(places) : [];
+  const opened = [...openssl, ...icu];
   const binaries = [
     ...(runtime === undefined ? [] : binariesOfRuntime(runtime)),
     ...binariesOfApp(app, image),
-    ...openssl.map(({ files, path }) => ({ files, path, required: false })),
+    ...opened.map(({ files, path }) => ({ files, path, required: false })),
+    ...added.filter(isLibrary).map((path) => ({ files: image, path, required: false })),
   ];
   const { found, missing } = closeOverLibraries(binaries, places);
   const required = missing.find((library) => library.required);
   if (required !== undefined) {
     throw libraryMissing(required);
   }
-  const all = new Map([...found, ...openssl].map((library) => [library.soname, library]));
+  const all = new Map([...found, ...opened].map((library) => [library.soname, library]));
   return {
     added: [...all.values()].filter(({ from }) => from !== 'image').sort(bySoname),
     missing,
     hasOpenssl: openssl.length > 0 || app.kind === 'native-aot',
   };
+}
+
+/**
+ * The native libraries a runtime needs wherever it will be used: from `own`, where the runtime lies, else
+ * from the host. OpenSSL is among them in every generation there is, and ICU.
+ */
+export function librariesOfRuntime(
+  runtime: ChosenRuntime,
+  own: readonly LibraryPlace[],
+  host: Files = hostFiles,
+): Omit<LibraryPlan, 'hasOpenssl'> {
+  const places = [...own, { from: 'host', files: host } as const].filter(
+    ({ files }) => !isMuslSystem(files),
+  );
+  const opened = [...opensslPairs.flatMap((pair) => findPair(places, pair)), ...findIcu(places)];
+  const { found, missing } = closeOverLibraries(
+    [
+      ...binariesOfRuntime(runtime),
+      ...opened.map(({ files, path }) => ({ files, path, required: false })),
+    ],
+    places,
+  );
+  const all = new Map([...found, ...opened].map((library) => [library.soname, library]));
+  return { added: [...all.values()].sort(bySoname), missing };
+}
+
+function isLibrary(path: string): boolean {
+  return /\.so(?:\.|$)/.test(path);
+}
+
+/** Both libraries from the first place that has them; no two builds are mixed. */
+function findPair(
+  places: readonly LibraryPlace[],
+  pair: readonly string[],
+): readonly FoundLibrary[] {
+  for (const place of places) {
+    const found = pair.map((soname) => findLibrary([place], soname));
+    if (found.every((library) => library !== undefined)) {
+      return found;
+    }
+  }
+  return [];
 }
 
 function bySoname(a: FoundLibrary, b: FoundLibrary): number {
@@ -77,18 +130,31 @@ function bySoname(a: FoundLibrary, b: FoundLibrary): number {
 /** OpenSSL is opened by name when cryptography is first used, so that nothing declares the need. */
 function findOpenssl(app: DotnetApp, places: readonly LibraryPlace[]): readonly FoundLibrary[] {
   const major = Number(app.version?.split('.', 1)[0] ?? Number.NaN);
-  const pairs = major < 6 ? opensslPairs.slice(-1) : opensslPairs;
+  const pairs = [
+    ...overridingPair(app.env),
+    ...(major < 6 ? opensslPairs.slice(-1) : opensslPairs),
+  ];
   // What brings its own runtime was made to fit its image: nothing is added behind its back.
-  const allowed = app.needsRuntime ? places : places.filter(({ from }) => from === 'image');
+  const allowed =
+    app.needsRuntime || app.musl ? places : places.filter(({ from }) => from === 'image');
   for (const place of allowed) {
     for (const pair of pairs) {
-      const found = pair.map((soname) => findLibrary([place], soname));
-      if (found.every((library) => library !== undefined)) {
+      const found = findPair([place], pair);
+      if (found.length > 0) {
         return found;
       }
     }
   }
   return [];
+}
+
+/** What .NET tries before all others; where it is not there, it goes on with them. */
+function overridingPair(env: ReadonlyMap<string, string>): readonly (readonly string[])[] {
+  // Named CLR_ before .NET 10.
+  const version = ['DOTNET', 'CLR']
+    .map((prefix) => env.get(`${prefix}_OPENSSL_VERSION_OVERRIDE`))
+    .find((one) => one !== undefined && /^[\d.]{1,32}$/.test(one));
+  return version === undefined ? [] : [[`libssl.so.${version}`, `libcrypto.so.${version}`]];
 }
 
 function binariesOfRuntime({ files, path, parts }: ChosenRuntime): Binary[] {

@@ -4,7 +4,9 @@ import { type Files, isFile, readWhole } from './files.ts';
 import { lastOption } from './host-options.ts';
 import { problemOfBinary } from './installed.ts';
 import { objectOf, parseHostJson } from './json.ts';
-import { hostJsonCap, parseRuntimeConfig, type RuntimeConfig } from './runtimeconfig.ts';
+import { isLinkedToMusl } from './musl.ts';
+import { muslRefusal } from './musl-refusal.ts';
+import { hostJsonCap, type RuntimeConfig, readRuntimeConfig } from './runtimeconfig.ts';
 
 /** An entry assembly and the files beside it. */
 export interface ManagedApp {
@@ -21,20 +23,43 @@ export interface ManagedApp {
 export function readManagedApp(
   files: Files,
   assembly: string,
-  command: Command,
+  command: Pick<Command, 'workingDirectory'>,
   hostOptions: readonly string[],
 ): ManagedApp {
   const stem = assembly.replace(/\.[^./]*$/, '');
-  const given = lastOption(hostOptions, '--runtimeconfig');
-  const configPath = given === undefined ? `${stem}.runtimeconfig.json` : pathFrom(command, given);
-  const bytes = readWhole(files, configPath, hostJsonCap);
+  const given = givenFile(files, command, hostOptions, '--runtimeconfig');
+  givenFile(files, command, hostOptions, '--depsfile');
+  // The host puts this ending in the place of whatever the name given ends in.
+  const configPath = `${given?.replace(/\.[^./]*$/, '') ?? `${stem}.runtimeconfig`}.json`;
+  const config = readRuntimeConfig(files, configPath);
   const rid = ridOf(readWhole(files, `${stem}.deps.json`, hostJsonCap));
   return {
     assembly,
     configPath,
-    ...(bytes && { config: parseRuntimeConfig(bytes, configPath) }),
+    ...(config && { config }),
     ...(rid !== undefined && { rid }),
   };
+}
+
+/** The file that a host option names, absolute. @throws `APP_INVALID` where it is not there (code 129, 147). */
+function givenFile(
+  files: Files,
+  command: Pick<Command, 'workingDirectory'>,
+  hostOptions: readonly string[],
+  option: string,
+): string | undefined {
+  const given = lastOption(hostOptions, option);
+  const path = given ? pathFrom(command, given) : undefined;
+  if (path !== undefined && !isFile(files, path)) {
+    throw new ConvertError(
+      'APP_INVALID',
+      `reading the app: ${option} names ${path}, found no such file`,
+      {
+        hint: `put the file into the image, or leave ${option} away`,
+      },
+    );
+  }
+  return path;
 }
 
 /** `runtimeTarget` of a deps.json is `.NETCoreApp,Version=v10.0/linux-x64`, or without the RID. */
@@ -82,7 +107,11 @@ export function requireOwnRuntime(
       },
     );
   }
-  const problem = problemOfBinary(files, `${folder}/libcoreclr.so`);
+  const coreclr = `${folder}/libcoreclr.so`;
+  if (isLinkedToMusl(files, coreclr)) {
+    throw muslRefusal(files, 'self-contained app', { executable: coreclr, assembly: app.assembly });
+  }
+  const problem = problemOfBinary(files, coreclr);
   if (problem !== undefined) {
     throw unsuitable(app.assembly, problem);
   }

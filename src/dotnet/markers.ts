@@ -11,6 +11,8 @@ export interface HostMarkers {
   readonly unbound: boolean;
   /** Texts of the data segment that end in `.dll`: one of them is the name of the app. */
   readonly assemblies: readonly string[];
+  /** Where it looks for a .NET folder besides the usual places, relative to its own (AppHostRelativeDotNet). */
+  readonly relativeDotnet?: string;
 }
 
 /** sha256 of ".net core bundle"; the 8 bytes before it are the position of the bundle header. */
@@ -40,14 +42,32 @@ export function readHostMarkers(access: SyncAccess, elf: Elf): HostMarkers | und
     const data = Buffer.from(access.read(offset, fileSize));
     const at = data.indexOf(bundleSignature);
     if (at >= 8) {
+      const relativeDotnet = relativeDotnetIn(data, at + bundleSignature.length);
       return {
         bundleHeader: Number(data.readBigInt64LE(at - 8)),
         unbound: data.includes(placeholder),
         assemblies: assembliesIn(data),
+        ...(relativeDotnet !== undefined && { relativeDotnet }),
       };
     }
   }
   return undefined;
+}
+
+/** Set in the byte before the path where the host may look there. */
+const appRelative = 2;
+
+/**
+ * From .NET 9 on a buffer follows the signature, 8 bytes on: where to look, 0, and a path (apphost,
+ * standalone/hostfxr_resolver.cpp). Unless a project says so it holds zeros and a placeholder.
+ */
+function relativeDotnetIn(data: Buffer, behind: number): string | undefined {
+  const start = behind + 8;
+  const end = data.indexOf(0, start + 2);
+  const flags = data[start] ?? 0;
+  if (flags > 15 || (flags & appRelative) === 0 || data[start + 1] !== 0) return undefined;
+  const path = end === -1 ? '' : data.toString('utf8', start + 2, end);
+  return path === '' || end - start > 512 ? undefined : path;
 }
 
 function assembliesIn(data: Buffer): readonly string[] {
@@ -70,6 +90,9 @@ const nativeAotSections = new Set([
   '.hydrated',
 ]);
 
+/** Names of the base library and of its settings, of which a program without section headers has both. */
+const managedTexts = ['System.Private.CoreLib', 'DOTNET_'];
+
 /** Marks of the Native AOT compiler, at least two of which make a Native AOT program. */
 export function nativeAotMarks(access: SyncAccess, elf: Elf): readonly string[] {
   const sections = elf.sections
@@ -81,7 +104,11 @@ export function nativeAotMarks(access: SyncAccess, elf: Elf): readonly string[] 
       ? []
       : symbols.map(({ name }) => name).filter((name) => name === 'DotNetRuntimeDebugHeader');
   const version = ilcVersion(access, elf);
-  return [...sections, ...exported, ...(version === undefined ? [] : [`ilc ${version}`])];
+  const texts =
+    elf.sections.length > 0
+      ? []
+      : managedTexts.filter((text) => holds(access, elf, bothWidths(text)) === true);
+  return [...sections, ...exported, ...(version === undefined ? [] : [`ilc ${version}`]), ...texts];
 }
 
 const commentCap = 64 << 10;
@@ -96,7 +123,7 @@ export function ilcVersion(access: SyncAccess, elf: Elf): string | undefined {
   return /\.NET: ilc ([0-9]+\.[0-9]+\.[0-9]+)/.exec(text)?.[1];
 }
 
-const icuName = Buffer.from('libicuuc');
+const icuName = [Buffer.from('libicuuc')];
 const searchStep = 1 << 20;
 const searchCap = 512 << 20;
 
@@ -105,12 +132,30 @@ const searchCap = 512 << 20;
  * for programs too large to be searched.
  */
 export function looksForIcu(access: SyncAccess, elf: Elf): boolean {
+  return holds(access, elf, icuName) !== false;
+}
+
+/** A name by which a Native AOT program with ASP.NET Core in it is known; such a program has no list of parts. */
+export function serverPartOf(access: SyncAccess, elf: Elf): string | undefined {
+  const name = 'Microsoft.AspNetCore.';
+  return holds(access, elf, bothWidths(name)) === true ? name : undefined;
+}
+
+/** As names of metadata stand in a program, and as texts of the app do. */
+function bothWidths(text: string): readonly Buffer[] {
+  return [Buffer.from(text, 'utf8'), Buffer.from(text, 'utf16le')];
+}
+
+/** Whether what is loaded of a program holds one of some texts; undefined when it is too large to be searched. */
+function holds(access: SyncAccess, elf: Elf, texts: readonly Buffer[]): boolean | undefined {
   const loaded = elf.segments.filter(({ type }) => type === segmentTypes.load);
-  if (loaded.reduce((sum, { fileSize }) => sum + fileSize, 0) > searchCap) return true;
+  if (loaded.reduce((sum, { fileSize }) => sum + fileSize, 0) > searchCap) return undefined;
+  const overlap = Math.max(...texts.map((text) => text.length)) - 1;
   return loaded.some(({ offset, fileSize }) => {
     for (let at = offset; at < offset + fileSize; at += searchStep) {
-      const length = Math.min(searchStep + icuName.length - 1, offset + fileSize - at);
-      if (Buffer.from(access.read(at, length)).includes(icuName)) return true;
+      const length = Math.min(searchStep + overlap, offset + fileSize - at);
+      const bytes = Buffer.from(access.read(at, length));
+      if (texts.some((text) => bytes.includes(text))) return true;
     }
     return false;
   });

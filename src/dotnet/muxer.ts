@@ -1,10 +1,13 @@
 import { ConvertError } from '../error.ts';
 import type { DotnetApp } from './app.ts';
-import { namedCandidates } from './candidates.ts';
-import { entryPointHint, pathFrom } from './command.ts';
+import { entryPointHint, namedCandidates } from './candidates.ts';
+import { folderOf, pathFrom } from './command.ts';
 import { appOf, type Image } from './description.ts';
+import { frameworkRefusal } from './foreign.ts';
 import { splitMuxerWords } from './host-options.ts';
 import { readManagedApp, requireOwnRuntime } from './managed.ts';
+import { readAssembly } from './metadata/assembly.ts';
+import { sdkCommandRefusal, sdkEvidence } from './sdk.ts';
 
 /** Where .NET's own images have it, and where a runtime from elsewhere is put. */
 export const defaultDotnetRoot = '/usr/share/dotnet';
@@ -22,6 +25,8 @@ export function describeMuxer(image: Image, muxer: string | undefined): DotnetAp
   if (name === undefined || !/\.(?:dll|exe)$/i.test(name) || assembly?.kind !== 'file') {
     throw notAnApp(image, name);
   }
+  const refusal = frameworkRefusal(assembly.path, files.read(assembly.path, readAssembly));
+  if (refusal !== undefined) throw refusal;
   const app = readManagedApp(files, assembly.path, command, hostOptions);
   const found = {
     launcher: 'muxer',
@@ -31,8 +36,8 @@ export function describeMuxer(image: Image, muxer: string | undefined): DotnetAp
     args,
   } as const;
   const evidence = [
-    `the image starts ${command.shown} in ${command.workingDirectory}`,
     muxer === undefined ? 'the image has no dotnet of its own' : `dotnet is ${muxer}`,
+    ...(muxer === undefined ? [] : sdkEvidence(files, folderOf(muxer))),
     `the entry assembly is ${app.assembly}`,
   ];
   if (app.config?.frameworkDependent) {
@@ -63,16 +68,18 @@ export function describeMuxer(image: Image, muxer: string | undefined): DotnetAp
 }
 
 function notAnApp({ tree, command }: Image, name: string | undefined): ConvertError {
+  const refusal = name === undefined ? undefined : sdkCommandRefusal(tree, command, name);
+  if (refusal !== undefined) return refusal;
   const where = `the image runs ${command.shown} in ${command.workingDirectory}`;
   const problem =
     name === undefined
       ? 'dotnet is given no app'
       : /\.(?:dll|exe)$/i.test(name)
         ? `there is no file ${JSON.stringify(pathFrom(command, name))}`
-        : `${JSON.stringify(name)} is a command of the .NET SDK or of dotnet itself, not an app`;
+        : `${JSON.stringify(name)} is no app but for dotnet itself`;
   return new ConvertError(
     'APP_NOT_FOUND',
     `finding the app: ${where}: ${problem}; wanted a .dll; ${namedCandidates(tree)}`,
-    { hint: entryPointHint },
+    { hint: entryPointHint(tree) },
   );
 }

@@ -1,4 +1,3 @@
-import { type FileHandle, open } from 'node:fs/promises';
 import { tarEnd, tarHeader, tarPadding } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
 import type { PackEntry, PackPlan } from './pack.ts';
@@ -8,16 +7,26 @@ const chunkSize = 1 << 20;
 /** Everything of the host that could tell one machine from another is left out. */
 const ofRoot = { uid: 0, gid: 0, mtime: 0 };
 
+export interface PackTarOptions {
+  readonly signal?: AbortSignal;
+  /** The error for a file that was changed meanwhile, of what was found. */
+  readonly failure?: Failure;
+}
+
+type Failure = (found: string) => ConvertError;
+
 /**
- * The plan as an uncompressed tar. The same files give the same bytes, on every host.
- * @throws ConvertError `RUNTIME_NOT_FOUND` when a file has changed its size since it was planned.
+ * The plan as an uncompressed tar. The same files give the same bytes, on every host. It ends only when
+ * all files are still what was planned: an update of the host meanwhile leaves no mixture of two runtimes.
+ * @throws ConvertError `RUNTIME_NOT_FOUND`, or what `failure` makes of it, when a file was changed since it
+ * was planned; StoreError `STORE_CORRUPT` when one in the store is damaged.
  */
 export async function* packTar(
-  plan: PackPlan,
-  options: { readonly signal?: AbortSignal } = {},
+  plan: Pick<PackPlan, 'entries'>,
+  { signal, failure = runtimeChanged }: PackTarOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   for (const entry of plan.entries) {
-    options.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     switch (entry.kind) {
       case 'directory':
         yield tarHeader({ ...entry, ...ofRoot, mode: 0o755 });
@@ -33,41 +42,48 @@ export async function* packTar(
           mode: entry.mode,
           ...ofRoot,
         });
-        yield* bytesOf(entry, options.signal);
+        yield* bytesOf(entry, failure, signal);
         yield tarPadding(entry.size);
     }
   }
+  requireUnchanged(plan, failure);
   yield tarEnd;
 }
 
+type FileEntry = Extract<PackEntry, { kind: 'file' }>;
+
 async function* bytesOf(
-  { source, size }: Extract<PackEntry, { kind: 'file' }>,
+  { source, files, size }: FileEntry,
+  failure: Failure,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const handle = await open(source, 'r');
-  try {
-    let done = 0;
-    for (let chunk = await next(handle); chunk.length > 0; chunk = await next(handle)) {
-      signal?.throwIfAborted();
-      done += chunk.length;
-      if (done > size) {
-        break;
-      }
-      yield chunk;
+  let done = 0;
+  do {
+    signal?.throwIfAborted();
+    const chunk = files.read(source, (access) =>
+      access.size === size ? access.read(done, chunkSize) : undefined,
+    );
+    if (chunk === undefined || (chunk.length === 0 && done < size)) {
+      throw failure(`${source} had ${size} bytes when it was looked at and has others now`);
     }
-    if (done !== size) {
-      throw new ConvertError(
-        'RUNTIME_NOT_FOUND',
-        `packing the runtime: ${source} had ${size} bytes when it was looked at and has others now`,
-        { hint: 'wait until the .NET installation is finished, then build again' },
-      );
+    done += chunk.length;
+    yield chunk;
+  } while (done < size);
+}
+
+function requireUnchanged({ entries }: Pick<PackPlan, 'entries'>, failure: Failure): void {
+  for (const entry of entries) {
+    if (entry.kind !== 'file' || entry.changed === undefined) {
+      continue;
     }
-  } finally {
-    await handle.close();
+    if (entry.files.find(entry.source)?.changed !== entry.changed) {
+      throw failure(`${entry.source} was changed while it was packed`);
+    }
   }
 }
 
-async function next(handle: FileHandle): Promise<Uint8Array> {
-  const { buffer, bytesRead } = await handle.read(new Uint8Array(chunkSize));
-  return buffer.subarray(0, bytesRead);
+function runtimeChanged(found: string): ConvertError {
+  return new ConvertError('RUNTIME_NOT_FOUND', `packing the runtime: ${found}`, {
+    hint: 'wait until the .NET installation is finished, then run the command again',
+  });
 }

@@ -1,24 +1,22 @@
-import {
-  absolute,
-  baseName,
-  type Command,
-  firstLine,
-  pathFrom,
-  shellEntrypoint,
-  shells,
-} from './command.ts';
+import { absolute, baseName, type Command, pathFrom, shells } from './command.ts';
+import type { Rootfs } from './description.ts';
 import type { Files, FoundPath } from './files.ts';
+import { scriptRefused, shellRefused } from './script.ts';
 
 /** PATH of a container whose image sets none (runc and Docker alike). */
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Bytes of a script that are read. */
+const scriptCap = 64 << 10;
 
 /**
  * The file that starts when `command` starts.
  * @returns undefined when the image has no such file.
  * @throws ConvertError `SHELL_ENTRYPOINT` for a shell or a script.
  */
-export function findProgram(files: Files, command: Command): FoundPath | undefined {
-  const { name, env } = command;
+export function findProgram(root: Rootfs, command: Command): FoundPath | undefined {
+  const { files } = root;
+  const { name, args, env } = command;
   const candidates = name.includes('/')
     ? [pathFrom(command, name)]
     : (env.get('PATH') ?? defaultPath).split(':').map((folder) => `${absolute(folder)}/${name}`);
@@ -26,22 +24,32 @@ export function findProgram(files: Files, command: Command): FoundPath | undefin
     .map((path) => files.find(path))
     .find((found) => found?.kind === 'file' && (name.includes('/') || (found.mode & 0o111) !== 0));
   if (shells.has(baseName(name)) || (found && shells.has(baseName(found.path)))) {
-    throw shellEntrypoint('starts a shell', command.shown);
+    // `sh /entrypoint.sh`
+    const given = args[0] === undefined ? undefined : files.find(pathFrom(command, args[0]));
+    const script = given?.kind === 'file' ? textOf(files, given.path) : undefined;
+    if (given === undefined || script === undefined) throw shellRefused(root, command);
+    throw scriptRefused(
+      root,
+      command,
+      { path: given.path, script, parameters: args.slice(1) },
+      'it is run by a shell',
+    );
   }
-  const script = found && scriptOf(files, found.path);
-  if (script !== undefined) {
-    throw shellEntrypoint(`starts a script that begins ${JSON.stringify(script)}`, command.shown);
+  const script = found && textOf(files, found.path);
+  if (script?.startsWith('#!')) {
+    throw scriptRefused(
+      root,
+      command,
+      { path: found?.path ?? name, script, parameters: args },
+      'it is run by a shell',
+    );
   }
   return found;
 }
 
-/** The first line that does something of a script, behind its `#!` line. */
-function scriptOf(files: Files, path: string): string | undefined {
-  const head = files.read(path, (access) => access.read(0, Math.min(access.size, 4096)));
-  if (head === undefined || head[0] !== 0x23 || head[1] !== 0x21) {
-    return undefined;
-  }
-  const lines = new TextDecoder().decode(head).split('\n');
-  const said = lines.slice(1).find((line) => line.trim() !== '' && !line.startsWith('#'));
-  return firstLine(said ?? lines[0] ?? '');
+function textOf(files: Files, path: string): string | undefined {
+  return files.read(path, (access) => {
+    const bytes = access.read(0, Math.min(access.size, scriptCap));
+    return bytes.includes(0) ? undefined : new TextDecoder().decode(bytes);
+  });
 }

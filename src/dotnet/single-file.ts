@@ -1,4 +1,4 @@
-import type { Elf } from '../elf/elf.ts';
+import { type Elf, machines } from '../elf/elf.ts';
 import type { SyncAccess } from '../tree/access.ts';
 import type { DotnetApp } from './app.ts';
 import { type Bundle, readBundle } from './bundle.ts';
@@ -6,6 +6,9 @@ import { appOf, type Image } from './description.ts';
 import { splitApphostWords } from './host-options.ts';
 import { problemOfElf } from './installed.ts';
 import { unsuitable } from './managed.ts';
+import { muslMarks, usesMusl } from './musl.ts';
+import { muslRefusal } from './musl-refusal.ts';
+import { asFolder, muslProgram } from './musl-single-file.ts';
 import { hostJsonCap, parseRuntimeConfig, type RuntimeConfig } from './runtimeconfig.ts';
 
 /** An executable with the app, and mostly the runtime too, appended as a bundle. */
@@ -16,8 +19,9 @@ export function describeSingleFile(
   access: SyncAccess,
   headerOffset: number,
 ): DotnetApp {
+  const isMusl = usesMusl(elf) && elf.machine === machines.x64;
   const problem = problemOfElf(elf, path);
-  if (problem !== undefined) {
+  if (problem !== undefined && !isMusl) {
     throw unsuitable(path, problem);
   }
   const bundle = readBundle(access, headerOffset);
@@ -26,13 +30,17 @@ export function describeSingleFile(
   }
   const { command } = image;
   const config = embeddedConfig(access, bundle, path);
+  const program = muslProgram(path, access, bundle);
+  if (isMusl && !config?.frameworkDependent) {
+    throw muslRefusal(image.files, 'self-contained single file', program);
+  }
   const words = config?.frameworkDependent
     ? splitApphostWords(command.args)
     : { hostOptions: [], rest: command.args };
   const needs = config?.frameworkDependent
     ? `asks for ${config.frameworks.map(({ name, version }) => `${name} ${version.text}`).join(' and ')}`
     : 'brings its own runtime';
-  return appOf(
+  const app = appOf(
     image,
     {
       kind: 'single-file',
@@ -41,14 +49,13 @@ export function describeSingleFile(
       hostOptions: words.hostOptions,
       args: words.rest,
       bundle: { id: bundle.id, majorVersion: bundle.majorVersion, extracted: bundle.extracted },
-      aspnet: bundle.files.some((file) => file.path.startsWith('Microsoft.AspNetCore.')),
       evidence: [
-        `the image starts ${command.shown} in ${command.workingDirectory}`,
         `${path} carries a bundle of version ${bundle.majorVersion} with ${bundle.files.length} files and ${needs}`,
       ],
     },
     config,
   );
+  return isMusl ? asFolder(app, bundle, muslMarks(image.files, program)) : app;
 }
 
 function embeddedConfig(

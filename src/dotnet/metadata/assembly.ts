@@ -1,7 +1,7 @@
 import type { SyncAccess } from '../../tree/access.ts';
-import { readManagedImage } from './pe.ts';
+import { type ReadyToRun, readManagedImage } from './pe.ts';
 import { table } from './schema.ts';
-import { openTables, type Tables } from './tables.ts';
+import { compressedAt, openTables, type Tables } from './tables.ts';
 
 /** What an assembly says of itself, and what it uses of others. */
 export interface Assembly {
@@ -10,7 +10,9 @@ export interface Assembly {
   readonly version: string;
   /** COFF machine as written; see `ManagedImage`. */
   readonly machine: number;
-  readonly readyToRun: boolean;
+  readonly readyToRun: ReadyToRun;
+  /** `.NETCoreApp,Version=v10.0`, when its compiler was told. */
+  readonly targetFramework?: string;
   /** Names of the assemblies it refers to. */
   readonly references: readonly string[];
   /** Types of other assemblies, in full: `System.Diagnostics.Process`, nested ones `Outer/Inner`. */
@@ -51,7 +53,14 @@ export function readAssembly(access: SyncAccess): Assembly | undefined {
   const { machine, readyToRun, metadata } = image;
   try {
     const tables = openTables(access.read(metadata.offset, metadata.size));
-    return { ...identityOf(tables), machine, readyToRun, ...usesOf(tables) };
+    const targetFramework = targetFrameworkOf(tables);
+    return {
+      ...identityOf(tables),
+      machine,
+      readyToRun,
+      ...(targetFramework !== undefined && { targetFramework }),
+      ...usesOf(tables),
+    };
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;
@@ -65,6 +74,23 @@ function identityOf(tables: Tables): Pick<Assembly, 'name' | 'version'> {
   }
   const version = [1, 2, 3, 4].map((column) => tables.cell(table.assembly, 1, column)).join('.');
   return { name: tables.string(tables.cell(table.assembly, 1, 7)), version };
+}
+
+/** The one argument of the assembly's TargetFrameworkAttribute (II.22.10, II.23.3). */
+function targetFrameworkOf(tables: Tables): string | undefined {
+  for (let row = 1; row <= tables.count(table.customAttribute); row += 1) {
+    const parent = tables.coded(table.customAttribute, row, 0);
+    const method = tables.coded(table.customAttribute, row, 1);
+    if (parent?.table !== table.assembly || method?.table !== table.memberRef) continue;
+    const type = tables.coded(table.memberRef, method.row, 0);
+    if (type?.table !== table.typeRef) continue;
+    if (typeName(tables, type.row) !== 'System.Runtime.Versioning.TargetFrameworkAttribute')
+      continue;
+    const value = tables.blob(tables.cell(table.customAttribute, row, 2));
+    const [length, size] = compressedAt(value, 2);
+    return new TextDecoder().decode(value.subarray(2 + size, 2 + size + length));
+  }
+  return undefined;
 }
 
 function usesOf(tables: Tables): Pick<Assembly, 'references' | 'types' | 'members' | 'imports'> {

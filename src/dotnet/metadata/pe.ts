@@ -4,11 +4,17 @@ import type { SyncAccess } from '../../tree/access.ts';
 export interface ManagedImage {
   /** COFF machine as written; of ReadyToRun images for Linux it is the processor's XOR 0x7b79. */
   readonly machine: number;
-  /** True when it holds native code beside its IL. */
-  readonly readyToRun: boolean;
+  /** The native code beside its IL: none, its own, or that of a composite image in another file. */
+  readonly readyToRun: ReadyToRun;
   /** Where the metadata lies, in bytes of the file. */
   readonly metadata: { readonly offset: number; readonly size: number };
 }
+
+export type ReadyToRun = 'no' | 'yes' | 'composite';
+
+/** `RTR`, and the flag of an assembly whose code lies elsewhere (dotnet/runtime, inc/readytorun.h). */
+const readyToRunSignature = 0x00525452;
+const componentFlag = 0x20;
 
 /** DOS header, PE headers and section table of every known compiler lie within. */
 const headSize = 4096;
@@ -58,7 +64,16 @@ function readHeaders(head: DataView, access: SyncAccess): ManagedImage | undefin
   const offset = offsetOf(header.getUint32(8, true));
   const size = header.getUint32(12, true);
   if (offset === undefined || offset + size > access.size) return undefined;
-  return { machine, readyToRun: header.getUint32(64, true) !== 0, metadata: { offset, size } };
+  const native = offsetOf(header.getUint32(64, true));
+  const readyToRun = native === undefined ? 'no' : readReadyToRun(access, native);
+  return { machine, readyToRun, metadata: { offset, size } };
+}
+
+/** ManagedNativeHeader: signature, version, flags. Other kinds of native images have another signature. */
+function readReadyToRun(access: SyncAccess, offset: number): ReadyToRun {
+  const header = viewOf(access.read(offset, 12));
+  if (header.getUint32(0, true) !== readyToRunSignature) return 'no';
+  return (header.getUint32(8, true) & componentFlag) === 0 ? 'yes' : 'composite';
 }
 
 export function viewOf(bytes: Uint8Array): DataView {

@@ -5,6 +5,7 @@ export const table = {
   typeDef: 0x02,
   methodDef: 0x06,
   memberRef: 0x0a,
+  customAttribute: 0x0c,
   moduleRef: 0x1a,
   typeSpec: 0x1b,
   implMap: 0x1c,

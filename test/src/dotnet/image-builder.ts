@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { deflateRawSync } from 'node:zlib';
 import { describeApp } from '../../../src/dotnet/describe.ts';
+import { ConvertError } from '../../../src/error.ts';
 import type { ExecutionConfig } from '../../../src/oci/config.ts';
 import { type Contents, openContents } from '../../../src/tree/contents.ts';
 import { type Edit, editTree } from '../../../src/tree/edit.ts';
@@ -135,6 +136,7 @@ export function singleFile(
   major: number,
   parts: readonly BundlePart[],
   elf: ElfParts = {},
+  flags = 0,
 ): Uint8Array {
   const build = (header: number) => buildElf({ ...elf, data: apphostData(header, 'app.dll') });
   let position = build(0).length;
@@ -150,7 +152,7 @@ export function singleFile(
   const start = Buffer.alloc(12);
   start.writeUInt32LE(major, 0);
   start.writeUInt32LE(parts.length, 8);
-  const locations = major === 1 ? [] : [0, 0, 0, 0, 0].map(int64);
+  const locations = major === 1 ? [] : [0, 0, 0, 0, flags].map(int64);
   return Buffer.concat([
     build(position),
     ...bodies,
@@ -170,4 +172,34 @@ function int64(value: number): Buffer {
 function text(value: string): Buffer {
   const bytes = Buffer.from(value);
   return Buffer.concat([Buffer.from([bytes.length]), bytes]);
+}
+
+/** The native parts of a runtime, beside an app in /app. */
+export function ownRuntime(): ImageFiles {
+  return Object.fromEntries(
+    ['libhostfxr.so', 'libhostpolicy.so', 'libcoreclr.so'].map((name) => [
+      `/app/${name}`,
+      buildElf(),
+    ]),
+  );
+}
+
+/** A self-contained app in a folder, with its apphost. */
+export function selfContained(): ImageFiles {
+  return {
+    ...managed('app', { tfm: 'net10.0', includedFrameworks: [core('10.0.3'), aspnet('10.0.3')] }),
+    ...ownRuntime(),
+    '/app/app': buildElf({ data: apphostData(0, 'app.dll') }),
+  };
+}
+
+/** The error that `call` throws. */
+export function failureOf(call: () => unknown): ConvertError {
+  try {
+    call();
+  } catch (error) {
+    if (error instanceof ConvertError) return error;
+    throw error;
+  }
+  throw new Error('nothing failed');
 }

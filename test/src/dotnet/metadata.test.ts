@@ -19,7 +19,7 @@ const consoleApp = readFileSync(join(top, 'fixtures/apps/console/publish/console
 describe('readAssembly', () => {
   test('tells identity, references and what is called of them', () => {
     const assembly = readAssembly(accessOf(consoleApp));
-    expect(assembly).toMatchObject({ name: 'console', version: '1.0.0.0', readyToRun: false });
+    expect(assembly).toMatchObject({ name: 'console', version: '1.0.0.0', readyToRun: 'no' });
     expect(assembly?.machine).toBe(0x14c);
     expect(assembly?.references).toContain('System.Console');
     expect(assembly?.types).toContain('System.Console');
