@@ -1,5 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { Descriptor, Digest, Store } from '../../store/index.ts';
+import { isKeptRuntime, parseKeptRuntime } from '../dotnet/kept-manifest.ts';
+import { keptArtifactType, keptDescriptor, keptRuntimeOfRef } from '../dotnet/kept-refs.ts';
 import { ConvertError } from '../error.ts';
 import type { OnEvent } from '../event.ts';
 import { parseLinks } from '../oci/links.ts';
@@ -33,7 +35,8 @@ const maxIndexDepth = 4;
 /**
  * Brings the images of a layout or an archive into the store under the names they have there, each
  * for all platforms that are whole in the file.
- * @throws ConvertError `IMAGE_NOT_FOUND`, the codes of sources and documents; StoreError.
+ * @throws ConvertError `IMAGE_NOT_FOUND`, `MANIFEST_INVALID` for what is no kept runtime though it says so,
+ * the codes of sources and documents; StoreError.
  */
 export async function load(
   store: Store,
@@ -51,9 +54,14 @@ export async function load(
       const manifests = await find(image.descriptor);
       if (manifests.length === 0) throw nothingWhole(images, image);
       for (const manifest of manifests) {
-        const { digest, platform } = await loadOne(transfer, manifest, path);
-        for (const reference of namesOf(image, images.list, path)) {
-          await store.refs.set(reference, { ...manifest, platform });
+        const { digest, platform, isRuntime } = await loadOne(transfer, manifest, path);
+        const [name = ''] = image.names;
+        const runtime = isRuntime ? keptRuntimeOfRef(name) : undefined;
+        const references = runtime === undefined ? namesOf(image, images.list, path) : [runtime];
+        for (const reference of references) {
+          const named =
+            runtime === undefined ? { ...manifest, platform } : keptDescriptor(manifest);
+          await store.refs.set(reference, named);
           loaded.push({ reference, digest, platform: formatPlatform(platform) });
         }
       }
@@ -69,12 +77,17 @@ async function locationOf(path: string): Promise<LocalLocation> {
   return found?.isDirectory() ? { transport: 'oci', path } : { transport: 'docker-archive', path };
 }
 
+/** Of artifacts only kept runtimes, which are images. */
+function isLoadable({ artifactType }: Descriptor): boolean {
+  return artifactType === undefined || artifactType === keptArtifactType;
+}
+
 async function wantedImages(
   images: Images,
   name: string | undefined,
 ): Promise<readonly NamedImage[]> {
   if (name === undefined) {
-    const all = images.list.filter(({ descriptor }) => descriptor.artifactType === undefined);
+    const all = images.list.filter(({ descriptor }) => isLoadable(descriptor));
     if (all.length > 0) return all;
   }
   const chosen = await chooseImage(images, name === undefined ? {} : { tag: name });
@@ -90,8 +103,8 @@ function createFinder(images: Images, transfer: Transfer) {
   const isThere = async ({ digest, size }: Descriptor) => (await images.size(digest)) === size;
 
   return async function find(root: Descriptor, depth = 0): Promise<readonly Descriptor[]> {
-    const { mediaType, digest, size, platform, artifactType } = root;
-    const isOther = platform?.os === 'unknown' || artifactType !== undefined;
+    const { mediaType, digest, size, platform } = root;
+    const isOther = platform?.os === 'unknown' || !isLoadable(root);
     if (seen.has(digest) || depth > maxIndexDepth || isOther || !(await isThere(root))) return [];
     seen.add(digest);
     const { manifests, blobs } = await parseLinks(await readStored(transfer, root));
@@ -111,7 +124,9 @@ async function loadOne(transfer: Transfer, descriptor: Descriptor, path: string)
   if (config !== undefined) await readStored(transfer, config);
   const image = await loadImage(transfer.store, path, descriptor);
   await fetchLayers(transfer, image.layers);
-  return { digest: descriptor.digest, platform: normalizePlatform(image.config) };
+  const isRuntime = isKeptRuntime(image.manifest);
+  if (isRuntime) parseKeptRuntime(path, image.manifest);
+  return { digest: descriptor.digest, platform: normalizePlatform(image.config), isRuntime };
 }
 
 /** Full names where there are any; a mere tag says only which image of the file it is. */

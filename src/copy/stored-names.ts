@@ -1,4 +1,5 @@
 import type { Descriptor, Digest, Store } from '../../store/index.ts';
+import { keptRuntimeOfRef } from '../dotnet/kept-refs.ts';
 import { ConvertError } from '../error.ts';
 import { fullNameOf, type Location, parseLocation } from '../oci/location.ts';
 import { formatReference, parseReference } from '../oci/reference.ts';
@@ -112,6 +113,7 @@ export async function removeImages(
 /** The command for what is named `text` and may be no image. */
 async function whereToRemove(store: Store, text: string): Promise<string> {
   if ((await store.refs.get(text)) === undefined) return 'osv-convert images';
+  if (keptRuntimeOfRef(text) !== undefined) return `osv-convert runtime rm ${text}`;
   const kernel = kernelOfRef(text);
   return kernel === undefined ? 'osv-convert store ls' : `osv-convert kernel rm ${kernel}`;
 }

@@ -1,4 +1,5 @@
 import { type Digest, parseDiffID, type Store, StoreError } from '../../store/index.ts';
+import { keptRuntimeOfRef } from '../dotnet/kept-refs.ts';
 import { ConvertError, errorCodeOf } from '../error.ts';
 import { kernelOfRef } from '../osv/kernel-refs.ts';
 import type { OpenImageOptions } from './open-image.ts';
@@ -140,6 +141,10 @@ function hintFor(names: readonly string[]): string | undefined {
   const kernel = names.map(kernelOfRef).find((name) => name !== undefined);
   if (kernel !== undefined) {
     return `osv-convert kernel rm ${kernel}\nosv-convert kernel add --name ${kernel} loader.img loader-stripped.elf`;
+  }
+  const runtime = names.find((name) => keptRuntimeOfRef(name) !== undefined);
+  if (runtime !== undefined) {
+    return `osv-convert runtime rm ${runtime}\nosv-convert runtime add --name ${runtime} FROM   with FROM as it was`;
   }
   return names[0] === undefined ? undefined : `osv-convert pull ${names[0]}`;
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createValidator } from '../../schemas/index.ts';
 import { compareNames, type Digest } from '../../store/index.ts';
 import { openOutputFile } from '../disk/output-file.ts';
+import { keptRuntimeOfRef } from '../dotnet/kept-refs.ts';
 import { ConvertError } from '../error.ts';
 import { shellWord } from '../shell-word.ts';
 
@@ -80,7 +81,9 @@ export function lockedDigests(
   throw new ConvertError(
     'LOCK_MISSING',
     `looking up ${name} in ${path}: found ${found}, wanted the digest for ${platform}`,
-    { hint: `osv-convert pull --lock ${shellWord(path)} --platform ${platform} ${name}` },
+    {
+      hint: `osv-convert pull --lock ${shellWord(path)} --platform ${platform} ${locationOf(name)}`,
+    },
   );
 }
 
@@ -88,8 +91,15 @@ export function lockMismatch({ path }: LockFile, name: string, found: Digest, wa
   return new ConvertError(
     'LOCK_MISMATCH',
     `comparing ${name} with ${path}: found ${found}, wanted ${wanted}`,
-    { hint: `osv-convert pull --lock ${shellWord(path)} ${name}   takes what it means now` },
+    {
+      hint: `osv-convert pull --lock ${shellWord(path)} ${locationOf(name)}   takes what it means now`,
+    },
   );
+}
+
+/** What `pull` takes for it: a kept runtime is in no registry. */
+function locationOf(name: string): string {
+  return keptRuntimeOfRef(name) === undefined ? name : `store:${name}`;
 }
 
 async function readIfPresent(path: string): Promise<LockFile | undefined> {

@@ -3,6 +3,7 @@ import { ConvertError } from '../error.ts';
 import { type Location, nameOf, parseLocation } from '../oci/location.ts';
 import {
   formatPlatform,
+  hintFor,
   normalizePlatform,
   type Platform,
   parsePlatform,
@@ -233,9 +234,10 @@ function refuseOtherPlatform({ name, config, platform }: StoredImage, wanted: Pl
     );
   }
   if (platformMatches(config, wanted)) return;
+  const hint = hintFor([platform], wanted, (one) => `osv-convert pull --platform ${one} ${name}`);
   throw new ConvertError(
     'PLATFORM_NOT_FOUND',
     `pulling ${name}: found an image for ${platform} only, wanted ${formatPlatform(wanted)}`,
-    { hint: `osv-convert pull --platform ${platform} ${name}` },
+    hint === undefined ? {} : { hint },
   );
 }

@@ -6,13 +6,14 @@ import { planMachine } from '../../../src/boot.ts';
 import { type ConvertOptions, convert } from '../../../src/convert.ts';
 import { push } from '../../../src/copy/push.ts';
 import { save } from '../../../src/copy/save.ts';
+import { hostFiles } from '../../../src/dotnet/host-files.ts';
 import type { ConvertEvent } from '../../../src/event.ts';
 import { inspect } from '../../../src/inspect.ts';
 import { addKernel } from '../../../src/osv/kernels.ts';
-import { packOnce } from '../../../src/packed-layer.ts';
 import { withHealing } from '../../../src/pull/heal.ts';
 import { pull } from '../../../src/pull/pull.ts';
 import { namesLeadingTo, refetch } from '../../../src/pull/refetch.ts';
+import { packOnce } from '../../../src/runtimes/packed-layer.ts';
 import { readFile as readFileOf } from '../../../src/tree/contents.ts';
 import { lookup } from '../../../src/tree/lookup.ts';
 import { type OpenLayers, withLayers } from '../../../src/tree/open-layers.ts';
@@ -331,7 +332,14 @@ describe('withHealing', () => {
     const store = await copied();
     const source = join(folder, 'libhost.so');
     await writeFile(source, 'of the host');
-    const entry = { kind: 'file', path: 'lib', source, size: 11, mode: 0o644 } as const;
+    const entry = {
+      kind: 'file',
+      path: 'lib',
+      source,
+      files: hostFiles,
+      size: 11,
+      mode: 0o644,
+    } as const;
     const plan = { entries: [entry], size: 11, key: 'a-key' };
     const readPacked = async () => {
       const diffID = await packOnce(store, plan, {});

@@ -177,6 +177,17 @@ describe('pull of nested indexes', () => {
     });
   });
 
+  it.each([
+    ['a list of platforms', () => buildIndex([arm64]), 'choosing the platform: found linux/arm64'],
+    ['a lone image', () => arm64, 'found an image for linux/arm64 only'],
+  ])('says what to publish when %s has nothing for OSv', async (_what, image, message) => {
+    await expect(pullOne(image(), 'linux/amd64')).rejects.toMatchObject({
+      code: 'PLATFORM_NOT_FOUND',
+      message: expect.stringContaining(message),
+      hint: 'publish it for linux/amd64: docker buildx build --platform linux/amd64, or dotnet publish --os linux --arch x64 /t:PublishContainer',
+    });
+  });
+
   const nest = (image: Image, depth: number): Image =>
     depth === 0 ? image : nest(indexOver([image]), depth - 1);
 

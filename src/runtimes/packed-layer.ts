@@ -1,7 +1,7 @@
-import { type DiffID, parseDiffID, type Store } from '../store/index.ts';
-import type { PackPlan } from './dotnet/pack.ts';
-import { packTar } from './dotnet/pack-tar.ts';
-import type { OnEvent } from './event.ts';
+import { type DiffID, parseDiffID, type Store } from '../../store/index.ts';
+import type { PackPlan } from '../dotnet/pack.ts';
+import { packTar } from '../dotnet/pack-tar.ts';
+import type { OnEvent } from '../event.ts';
 
 const packedArtifact = 'application/vnd.osv-convert.runtime.v1';
 const layerAnnotation = 'osv-convert.runtime.layer';
