@@ -5,6 +5,7 @@ import type { Digest, Store } from '../store/index.ts';
 import { ConvertError } from './error.ts';
 import type { OnEvent } from './event.ts';
 import { commandLineOf } from './guest.ts';
+import { definedOf, type Variables } from './oci/execution.ts';
 import { defaultKernel, findKernel } from './osv/kernels.ts';
 import { withHealing } from './pull/heal.ts';
 import type { Report } from './report.ts';
@@ -21,8 +22,8 @@ export interface BootOptions {
   readonly cpus: number;
   readonly accelerator: 'auto' | 'kvm' | 'tcg';
   readonly forwards: readonly PortForward[];
-  /** Variables of the guest, besides those the disk was built with, or instead of them. */
-  readonly env: ReadonlyMap<string, string>;
+  /** Variables of the guest, besides those the disk was built with, or instead; undefined takes one away. */
+  readonly env: Variables;
   readonly onEvent?: OnEvent;
 }
 
@@ -39,6 +40,7 @@ export async function planMachine(
 ): Promise<Machine> {
   const { memory, cpus, forwards, env } = options;
   const { format, hasLoader, ...disk } = await inspectDisk(path);
+  warnOfMemory(disk.memory, options);
   // The command line on the disk is not the one asked for once a variable is set.
   const bootsItself = hasLoader && env.size === 0;
   const elf = await withHealing(store, options.onEvent ? { onEvent: options.onEvent } : {}, () =>
@@ -52,6 +54,17 @@ export async function planMachine(
   });
   const accelerator = chooseAccelerator(options.accelerator, probeKvm());
   return { disk: { path: resolve(path), format }, boot, memory, cpus, accelerator, forwards };
+}
+
+/** The heap of .NET was given a limit that fits the machine the disk was built for. */
+function warnOfMemory(built: number | undefined, { memory, onEvent }: BootOptions): void {
+  if (built === undefined || memory >= built) return;
+  onEvent?.({
+    event: 'warning',
+    text:
+      `the disk was built for a machine of ${built} MiB and gets ${memory} MiB: OSv may run out of memory ` +
+      `before .NET does; run it with --memory ${built}M, or build it again`,
+  });
 }
 
 /** Path of an ELF in the store: of the kernel named, of the disk's own, or of the default one where nothing else boots. */
@@ -81,12 +94,9 @@ async function pathOf(store: Store, digest: Digest): Promise<string> {
   return blob.path;
 }
 
-async function commandLineWith(
-  path: string,
-  env: ReadonlyMap<string, string>,
-): Promise<Uint8Array> {
+async function commandLineWith(path: string, env: Variables): Promise<Uint8Array> {
   const { app, env: built } = await readReport(`${path}.json`);
-  return commandLineOf({ ...app, env: new Map([...Object.entries(built), ...env]) });
+  return commandLineOf({ ...app, env: definedOf(new Map([...Object.entries(built), ...env])) });
 }
 
 /** @throws ConvertError `USAGE` when there is no report, or none of ours. */

@@ -55,7 +55,7 @@ async function convertOnce(
     const { contents } = open;
     const prepared = await prepare(store, open, image, kernel, options);
     if (prepared.kind === 'stopped') throw prepared.reason;
-    const { app, runnable, guest } = prepared;
+    const { app, runnable, guest, additions } = prepared;
     const findings = findingsOf(prepared);
     if (options.force !== true) refuseErrors(findings);
     const rofs = planRofs(guest.tree);
@@ -66,6 +66,8 @@ async function convertOnce(
       runnable,
       kernel,
       guest,
+      additions,
+      memory: options.memory,
       findings,
       rofs,
       disk,

@@ -1,11 +1,12 @@
 import { checkEnvironment } from './check/environment.ts';
 import type { Finding } from './check/finding.ts';
 import { checkKernel } from './check/kernel.ts';
-import { missingLibraries, missingOpenssl, replacedFiles } from './check/libraries.ts';
+import { missingLibraries, replacedFiles } from './check/libraries.ts';
 import type { DotnetApp } from './dotnet/app.ts';
 import { filesOfTree } from './dotnet/files.ts';
 import { launchOf } from './dotnet/launch.ts';
 import { readElf } from './elf/read.ts';
+import { codeSize } from './osv/base-memory.ts';
 import { bundleDirectory, unpackBundle } from './osv/bundle.ts';
 import { encodeCommandLine } from './osv/command-line.ts';
 import { type Environment, osvEnvironment } from './osv/environment.ts';
@@ -13,7 +14,8 @@ import type { Kernel } from './osv/kernel.ts';
 import { hasIcu } from './osv/libraries.ts';
 import { type Reachable, type ReachOptions, reachable } from './osv/reach/reachable.ts';
 import { composeRoot } from './osv/root.ts';
-import type { RunnableTree } from './runtime.ts';
+import type { KernelTraits } from './osv/runtime-settings.ts';
+import type { RunnableTree } from './runtimes/add.ts';
 import type { Contents } from './tree/contents.ts';
 import { editTree } from './tree/edit.ts';
 import type { Tree } from './tree/tree.ts';
@@ -40,6 +42,11 @@ export interface GuestOptions {
   readonly env: ReadonlyMap<string, string>;
   /** Undefined: all of the image is kept. */
   readonly reach: ReachOptions | undefined;
+  /** What the kernel has for programs; undefined where it is not known. */
+  readonly exports?: ReadonlySet<string> | undefined;
+  /** Of the machine, as far as it is known: in MiB. */
+  readonly memory?: number | undefined;
+  readonly cpus?: number | undefined;
 }
 
 /**
@@ -51,7 +58,7 @@ export function composeGuest(
   { tree: whole, runtime, lacking }: RunnableTree,
   contents: Contents,
   kernel: Kernel | undefined,
-  { env: user, reach: options }: GuestOptions,
+  { env: user, reach: options, exports, memory, cpus }: GuestOptions,
 ): Guest {
   const launch = launchOf(app, runtime?.root);
   const unpacked = unpackBundle(whole, contents, app);
@@ -61,14 +68,18 @@ export function composeGuest(
       ? { tree: root.tree }
       : reachable(root.tree, contents, { app, runtime, program: launch.program }, options);
   const appFolder = folderOf(app.assembly ?? app.executable);
-  const environment = osvEnvironment(
-    { ...app, env: new Map([...app.env, ...Object.entries(launch.env)]) },
-    {
-      icu: hasIcu(tree, appFolder),
-      user,
-      ...(unpacked.length > 0 && { bundleDirectory }),
+  const environment = osvEnvironment(app, {
+    icu: hasIcu(tree, appFolder),
+    user,
+    start: launch.env,
+    ...(kernel && { kernel: traitsOf(kernel, exports) }),
+    machine: {
+      codeSize: codeSize(tree, app),
+      ...(memory !== undefined && { memory }),
+      ...(cpus !== undefined && { cpus }),
     },
-  );
+    ...(unpacked.length > 0 && { bundleDirectory }),
+  });
   const env = new Map(environment.entries.map(({ name, value }) => [name, value]));
   const tlsSize = tlsSizeOf(tree, contents, launch.program);
   return {
@@ -83,7 +94,6 @@ export function composeGuest(
     findings: [
       ...(kernel === undefined ? [] : checkKernel(kernel, app, { tlsSize })),
       ...missingLibraries(lacking.missing),
-      ...(lacking.hasOpenssl ? [] : [missingOpenssl]),
       ...replacedFiles(root.lost),
       ...checkEnvironment(environment.entries, app.env),
     ],
@@ -105,6 +115,13 @@ export function commandLineOf(
     args: guest.args,
     stopThreads: true,
   });
+}
+
+function traitsOf({ version }: Kernel, exports: ReadonlySet<string> | undefined): KernelTraits {
+  return {
+    ...(version !== undefined && { version }),
+    ...(exports !== undefined && { hasMemfd: exports.has('memfd_create') }),
+  };
 }
 
 /** Bytes of thread-local data of the program OSv starts, a multiple of their alignment; static ones keep their own. */

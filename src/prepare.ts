@@ -1,26 +1,33 @@
 import type { Store } from '../store/index.ts';
+import { type AdditionRecord, type Additions, layAdditions } from './additions/lay.ts';
 import type { DotnetApp } from './dotnet/app.ts';
 import { describeApp } from './dotnet/describe.ts';
+import { filesOfTree } from './dotnet/files.ts';
+import { removeMuslLibraries } from './dotnet/musl-libraries.ts';
 import type { Examined } from './findings.ts';
 import { composeGuest, type Guest } from './guest.ts';
-import { type ExecutionOverrides, overrideExecution } from './oci/execution.ts';
+import { definedOf, type ExecutionOverrides, overrideExecution } from './oci/execution.ts';
+import { unbundle } from './osv/bundle.ts';
 import type { Kernel } from './osv/kernel.ts';
 import { readKernelExports } from './osv/kernel-exports.ts';
 import type { StoredImage } from './pull/image.ts';
-import { addRuntime, type RunnableTree, type RuntimeOptions } from './runtime.ts';
+import { addRuntime, type RunnableTree, type RuntimeOptions } from './runtimes/add.ts';
+import { openNamedRuntime } from './runtimes/open.ts';
+import { editTree } from './tree/edit.ts';
 import type { OpenLayers } from './tree/open-layers.ts';
 
 /** What the user wants otherwise than the image says, and where the rest comes from. */
-export interface GuestWishes extends RuntimeOptions, Omit<ExecutionOverrides, 'env'> {
+export interface GuestWishes extends RuntimeOptions, ExecutionOverrides, Additions {
   /** Name of a kernel in the store; the default one when absent. */
   readonly kernel?: string;
-  /** Variables of the guest; they win over everything. */
-  readonly env?: ReadonlyMap<string, string>;
   /** What of the image goes on the disk; `reachable` when absent. */
   readonly include?: 'reachable' | 'all';
   /** Globs of paths that are kept, and left out, whatever is known of them. */
   readonly keep?: readonly string[];
   readonly drop?: readonly string[];
+  /** What the machine will have, in MiB; without it the heap has no limit but the machine's. */
+  readonly memory?: number;
+  readonly cpus?: number;
 }
 
 /** An image on its way to a disk: all the way, or up to what stopped it. */
@@ -31,6 +38,8 @@ export interface Ready extends Examined {
   readonly app: DotnetApp;
   readonly runnable: RunnableTree;
   readonly guest: Guest;
+  /** What was laid over the image, in order. */
+  readonly additions: readonly AdditionRecord[];
 }
 
 export interface Stopped extends Examined {
@@ -41,7 +50,8 @@ export interface Stopped extends Examined {
 
 /**
  * Image → tree → app → runtime → guest, the part of the way that `build`, `check` and `inspect` share.
- * What is wrong with the image stops it, and is told together with what was found before.
+ * What is wrong with the image stops it, and is told together with what was found before; what is wrong
+ * with the wishes is thrown.
  * @param kernel undefined where there is none: what depends on it stays unchecked.
  */
 export async function prepare(
@@ -52,23 +62,29 @@ export async function prepare(
   wishes: GuestWishes,
 ): Promise<Prepared> {
   const { contents } = open;
-  const { env = new Map(), include, keep = [], drop = [] } = wishes;
-  const found: Examined = {
-    config: overrideExecution(image.config.config, { ...wishes, env }),
-    tree: await open.flatten(image.layers.map(({ diffID }) => diffID)),
-    contents,
-    exports: kernel && (await readKernelExports(store, kernel)),
-  };
+  const { env = new Map(), include, keep = [], drop = [], memory, cpus } = wishes;
+  const flat = await open.flatten(image.layers.map(({ diffID }) => diffID));
+  const { tree, added, records } = await layAdditions(store, open, flat, wishes);
+  const exports = kernel && (await readKernelExports(store, kernel));
+  const config = overrideExecution(image.config.config, wishes);
+  const named = await openNamedRuntime(store, open, wishes);
+  let found: Examined = { config, tree, contents, exports, added };
   let app: DotnetApp | undefined;
   let runnable: RunnableTree | undefined;
   try {
     app = describeApp(found.tree, contents, found.config);
-    runnable = await addRuntime(store, open, found.tree, app, wishes);
+    found = { ...found, tree: editTree(found.tree, unbundle(found.tree, contents, app)) };
+    const musl = removeMuslLibraries(filesOfTree(found.tree, contents));
+    const clean = editTree(found.tree, musl);
+    runnable = await addRuntime(store, open, clean, app, wishes, named, [...added]);
     const guest = composeGuest(app, runnable, contents, kernel, {
-      env,
-      reach: include === 'all' ? undefined : { keep, drop },
+      env: definedOf(env),
+      reach: include === 'all' ? undefined : { keep, drop, added },
+      exports,
+      memory,
+      cpus,
     });
-    return { kind: 'ready', ...found, app, runnable, guest };
+    return { kind: 'ready', ...found, app, runnable, guest, additions: records };
   } catch (reason) {
     return { kind: 'stopped', ...found, app, runnable, reason };
   }

@@ -1,13 +1,15 @@
 import { type DiffID, type Digest, decodeName } from '../store/index.ts';
+import type { AdditionRecord } from './additions/lay.ts';
 import type { Finding } from './check/finding.ts';
 import type { DiskPlan } from './disk/plan.ts';
 import type { DotnetApp, DotnetAppKind } from './dotnet/app.ts';
+import type { RuntimeOrigin } from './dotnet/choose.ts';
 import { warningsOf } from './findings.ts';
 import type { Guest } from './guest.ts';
 import type { Kernel } from './osv/kernel.ts';
 import type { StoredImage } from './pull/image.ts';
 import type { RofsPlan } from './rofs/plan.ts';
-import type { RunnableTree } from './runtime.ts';
+import type { RunnableTree, RuntimeRecord } from './runtimes/add.ts';
 import type { Tree } from './tree/tree.ts';
 import { walkTree } from './tree/walk.ts';
 
@@ -33,8 +35,12 @@ export interface Report {
     readonly aspnet: boolean;
   };
   readonly runtime: RuntimeReport | null;
-  /** Layers added to the image's own: host files that were packed, or those of `--runtime REF`. */
+  /** Layers added to the image's own: host files that were packed, or those of the runtime in the store. */
   readonly added: readonly DiffID[];
+  /** What `--add` and `--copy-from` laid over the image, in order. */
+  readonly additions: readonly AdditionRecord[];
+  /** MiB that the machine was said to have; null where nothing was said. */
+  readonly memory: number | null;
   readonly kernel: KernelReport | null;
   readonly disk: {
     readonly format: 'raw' | 'qcow2';
@@ -60,9 +66,10 @@ export interface Report {
   readonly warnings: readonly string[];
 }
 
-export interface RuntimeReport {
-  readonly from: 'image' | 'host' | 'folder' | 'reference';
+export interface RuntimeReport extends RuntimeRecord {
+  readonly from: RuntimeOrigin;
   readonly frameworks: readonly { readonly name: string; readonly version: string }[];
+  readonly hostfxr: string;
 }
 
 export interface KernelReport {
@@ -80,6 +87,8 @@ interface ReportParts {
   readonly runnable: RunnableTree;
   readonly kernel: Kernel | undefined;
   readonly guest: Guest;
+  readonly additions: readonly AdditionRecord[];
+  readonly memory: number | undefined;
   readonly findings: readonly Finding[];
   readonly rofs: RofsPlan;
   readonly disk: DiskPlan;
@@ -113,6 +122,8 @@ export function createReport(parts: ReportParts): Report {
     },
     runtime: runtimeReport(parts.runnable),
     added: parts.runnable.added,
+    additions: parts.additions,
+    memory: parts.memory ?? null,
     kernel: kernelReport(parts.kernel),
     disk: { format, boot: disk.boot, size: disk.size, partition: disk.partition },
     rofs: { ...countNodes(guest.tree), bytes: rofs.size },
@@ -126,8 +137,10 @@ export function createReport(parts: ReportParts): Report {
   };
 }
 
-function runtimeReport({ runtime }: RunnableTree): RuntimeReport | null {
-  return runtime === undefined ? null : { from: runtime.from, frameworks: runtime.frameworks };
+function runtimeReport({ runtime, origin }: RunnableTree): RuntimeReport | null {
+  if (runtime === undefined) return null;
+  const { from, frameworks, hostfxr } = runtime;
+  return { from, frameworks, hostfxr, ...origin };
 }
 
 function kernelReport(kernel: Kernel | undefined): KernelReport | null {

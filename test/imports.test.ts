@@ -8,7 +8,7 @@ const top = resolve(import.meta.dirname, '..');
 const stages = [
   ...['oci', 'source', 'target', 'tree', 'elf', 'dotnet', 'osv', 'check', 'sbom'],
   ...['rofs', 'disk', 'run'],
-  ...['pull', 'look', 'export', 'copy', 'doctor'],
+  ...['pull', 'runtimes', 'additions', 'look', 'export', 'copy', 'doctor'],
 ];
 
 /** The store, in order likewise; what stands beside these folders are its words and its doors. */

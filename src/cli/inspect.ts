@@ -1,8 +1,19 @@
 import type { Command } from 'commander';
-import type { Inspection } from '../inspect.ts';
-import { formatBytes, formatTable, printable, quoteWords } from './format.ts';
+import type { AppSummary, Inspection } from '../inspect.ts';
+import { formatBytes, formatTable, printable, printableLines, quoteWords } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
+import {
+  addMemoryOption,
+  addOtherGuestOptions,
+  type GuestOptions,
+  guestWishesOf,
+} from './guest-options.ts';
 import { addObtainOptions, type ObtainOptions, pullOptionsOf } from './source-options.ts';
+
+interface InspectCommandOptions extends ObtainOptions, Omit<GuestOptions, 'env'> {
+  readonly kernel?: string;
+  readonly env?: true;
+}
 
 export function addInspect(program: Command): void {
   const command = program
@@ -16,21 +27,60 @@ export function addInspect(program: Command): void {
       '<ref>',
       'image: a reference, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, store:NAME',
     );
-  addGlobalOptions(addObtainOptions(command)).action(inspectCommand);
+  command
+    .option(
+      '--env',
+      'tell the environment the app would have on OSv, and why, in place of all that',
+    )
+    .option('--kernel <name>', 'with --env: kernel to run on (default: the default of kernel ls)')
+    .addHelpText('after', help);
+  const options = addObtainOptions(addMemoryOption(addOtherGuestOptions(command)));
+  addGlobalOptions(options).action(inspectCommand);
 }
+
+const help = `
+Options on what is started and what goes into the guest are those of build (osv-convert build --help).
+
+Examples:
+  osv-convert inspect registry.example/shop:3
+  osv-convert inspect registry.example/shop:3 --env --memory 512M --env-file shop.env
+  osv-convert inspect oci:./tools --entrypoint '["dotnet", "/app/tool.dll"]'`;
 
 async function inspectCommand(
   ref: string,
-  options: ObtainOptions,
+  { env: isAsked, ...options }: InspectCommandOptions,
   command: Command,
 ): Promise<void> {
   const { withSession } = await import('./session.ts');
   const { inspect } = await import('../inspect.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
-    const told = await pullOptionsOf(options, process.env);
-    const inspection = await inspect(store, ref, { ...told, onEvent, signal });
-    await print(inspection, textOf(inspection));
+    const { kernel } = options;
+    const wishes = {
+      ...(await pullOptionsOf(options, process.env)),
+      ...(kernel !== undefined && { kernel }),
+      ...(await guestWishesOf(options, process.env)),
+      onEvent,
+      signal,
+    };
+    const inspection = await inspect(store, ref, {
+      ...wishes,
+      ...(isAsked && { environment: wishes }),
+    });
+    const { environment } = inspection;
+    await print(inspection, environment ? environmentText(environment) : textOf(inspection));
   });
+}
+
+type Entry = NonNullable<Inspection['environment']>[number];
+
+const origins = { image: 'from the image', osv: 'for OSv', user: 'as you said' } as const;
+
+function environmentText(environment: readonly Entry[]): string {
+  const lines = environment.flatMap(({ name, value, origin, reason }) => [
+    `${name}=${value}`,
+    `    ${origins[origin]}${reason === undefined ? '' : `: ${reason}`}`,
+  ]);
+  return lines.map((line) => `${printable(line)}\n`).join('');
 }
 
 function textOf({ reference, digest, platform, layers, config, app }: Inspection): string {
@@ -48,19 +98,29 @@ function textOf({ reference, digest, platform, layers, config, app }: Inspection
   ];
   const lines = facts
     .filter(([, value]) => value !== '')
-    .map(([name, value]) => `${name.padEnd(11)} ${printable(value)}\n`);
+    .map(([name, value]) => `${name.padEnd(11)} ${shownValue(name, value)}\n`);
   const rows = layers.map((layer) => [layer.digest, formatBytes(layer.size), layer.mediaType]);
   return `${lines.join('')}\n${formatTable(['LAYER', 'SIZE', 'MEDIA TYPE'], rows)}`;
 }
 
+/** Messages and hints have lines; elsewhere a line break is the image's. */
+function shownValue(name: string, value: string): string {
+  return name === 'app' || name === 'try'
+    ? printableLines(value).replaceAll('\n', `\n${' '.repeat(12)}`)
+    : printable(value);
+}
+
 function appFacts(app: Inspection['app']): [string, string][] {
-  if ('error' in app) return [['app', `none: ${app.message}`]];
-  const { kind, aspnet, version, executable, assembly, args, frameworks, evidence } = app;
+  if ('error' in app) {
+    const { message, hint = '' } = app;
+    return [
+      ['app', `none: ${message}`],
+      ['try', hint],
+    ];
+  }
+  const { executable, assembly, args, frameworks, evidence } = app;
   return [
-    [
-      'app',
-      `${kind}${aspnet ? ', ASP.NET Core' : ''}${version === undefined ? '' : `, .NET ${version}`}`,
-    ],
+    ['app', kindOf(app)],
     ['program', quoteWords([executable, ...(assembly === undefined ? [] : [assembly]), ...args])],
     ...frameworks.map(({ name, version, rollForward }): [string, string] => [
       'framework',
@@ -68,4 +128,22 @@ function appFacts(app: Inspection['app']): [string, string][] {
     ]),
     ...evidence.map((sentence): [string, string] => ['evidence', sentence]),
   ];
+}
+
+const models = { aspnet: 'ASP.NET Core', worker: 'worker', console: 'console' } as const;
+const codes = { no: undefined, yes: 'ReadyToRun', composite: 'composite ReadyToRun' } as const;
+
+function kindOf(app: AppSummary): string {
+  const { kind, model, language, targetFramework, version, readyToRun, trimmed } = app;
+  return [
+    kind,
+    models[model],
+    language,
+    targetFramework,
+    version === undefined ? undefined : `.NET ${version}`,
+    codes[readyToRun],
+    trimmed ? 'trimmed' : undefined,
+  ]
+    .filter((word) => word !== undefined)
+    .join(', ');
 }

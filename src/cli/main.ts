@@ -1,4 +1,7 @@
-#!/usr/bin/env node
+#!/bin/sh
+// 2>/dev/null; exec node -- "$0" "$@"
+
+// A shell reads the line above: after `--` node leaves options such as --env-file to us.
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { exitCodes } from '../error.ts';
@@ -24,6 +27,7 @@ import { addPush } from './push.ts';
 import { addReferrers } from './referrers.ts';
 import { addRm } from './rm.ts';
 import { addRun } from './run.ts';
+import { addRuntime } from './runtime.ts';
 import { addSave } from './save.ts';
 import { addSbom } from './sbom.ts';
 import { addStat } from './stat.ts';
@@ -82,6 +86,7 @@ function createProgram(): Command {
     addFlatten,
     addImages,
     addKernel,
+    addRuntime,
     addLogin,
     addLogout,
     addSave,

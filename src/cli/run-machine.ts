@@ -3,16 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { planMachine } from '../boot.ts';
 import { convert } from '../convert.ts';
+import { ConvertError } from '../error.ts';
 import { isFile } from '../look/subject.ts';
 import { findKernel } from '../osv/kernels.ts';
 import { parseCpus, parseMemory } from '../run/machine.ts';
 import { parsePortForward } from '../run/port-forward.ts';
 import { runMachine } from '../run/qemu.ts';
 import { shellWord } from '../shell-word.ts';
-import { parseEnv } from './env.ts';
-import { type GuestOptions, guestWishesOf } from './guest-options.ts';
+import { type GuestOptions, guestWishesOf, imageOnlyOptions } from './guest-options.ts';
 import type { Session } from './session.ts';
-import { type ObtainOptions, pullOptionsOf } from './source-options.ts';
+import { imageSourceOptions, type ObtainOptions, pullOptionsOf } from './source-options.ts';
 import { writeStdout } from './stdout.ts';
 
 export interface RunCommandOptions extends ObtainOptions, GuestOptions {
@@ -23,22 +23,46 @@ export interface RunCommandOptions extends ObtainOptions, GuestOptions {
   readonly accel: 'auto' | 'kvm' | 'tcg';
 }
 
+/** An option that was typed. */
+export interface GivenOption {
+  /** As commander has it: `copyFrom`. */
+  readonly name: string;
+  /** As it is typed: `--copy-from`. */
+  readonly flag: string;
+}
+
+/** A disk is made: what goes on one, and where that comes from, would be asked for in vain. */
+function refuseImageOptions(disk: string, given: readonly GivenOption[]): void {
+  const ofImages = new Set([...imageOnlyOptions, ...imageSourceOptions]);
+  const vain = given.filter(({ name }) => ofImages.has(name)).map(({ flag }) => flag);
+  if (vain.length === 0) return;
+  const [are, them] = vain.length === 1 ? ['is', 'it'] : ['are', 'them'];
+  throw new ConvertError(
+    'USAGE',
+    `running ${disk}: found ${vain.join(', ')}, which ${are} for an image, wanted a disk without ${them}`,
+    { hint: `osv-convert build REF -o ${shellWord(disk)} ${vain.join(' … ')} …` },
+  );
+}
+
 /** Boots the disk `target`, or a disk made for this run from the image `target`. */
 export async function runTarget(
   session: Session,
   target: string,
   options: RunCommandOptions,
+  given: readonly GivenOption[],
 ): Promise<void> {
+  const wishes = await guestWishesOf(options, process.env);
   const machine = {
     ...(options.kernel !== undefined && { kernel: options.kernel }),
     memory: parseMemory(options.memory),
     cpus: parseCpus(options.cpus),
     accelerator: options.accel,
     forwards: (options.publish ?? []).map(parsePortForward),
-    env: parseEnv(options.env),
+    env: wishes.env ?? new Map(),
   };
   const hint = `osv-convert build REF -o ${shellWord(target)}`;
   if (await isFile(target, { doing: 'running', command: 'run', hint })) {
+    refuseImageOptions(target, given);
     await boot(session, target, machine);
     return;
   }
@@ -49,7 +73,8 @@ export async function runTarget(
     const { name, loader } = await findKernel(store, machine.kernel);
     await convert(store, target, disk, {
       ...(await pullOptionsOf(options, process.env)),
-      ...guestWishesOf(options, process.env),
+      ...wishes,
+      cpus: machine.cpus,
       kernel: name,
       format: 'raw',
       // With a loader on it the disk boots also where its command line is too long to be handed over.

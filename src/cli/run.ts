@@ -37,5 +37,8 @@ async function runCommand(
 ): Promise<void> {
   const { withSession } = await import('./session.ts');
   const { runTarget } = await import('./run-machine.ts');
-  await withSession(command, async (session) => await runTarget(session, target, options));
+  const given = command.options
+    .map((option) => ({ name: option.attributeName(), flag: option.long ?? option.flags }))
+    .filter(({ name }) => command.getOptionValueSource(name) === 'cli');
+  await withSession(command, async (session) => await runTarget(session, target, options, given));
 }

@@ -25,6 +25,11 @@ export interface PolicyOptions extends ReachOptions {
   readonly frozen?: boolean;
 }
 
+/** Those of them that say which image is meant, or how it is reached: nothing to who has no image. */
+export const imageSourceOptions: readonly string[] = [
+  ...['platform', 'plainHttp', 'certDir', 'limitRate', 'pull', 'frozen', 'lock'],
+];
+
 export type ObtainOptions = SourceOptions & PolicyOptions;
 
 export function addSourceOptions(command: Command): Command {

@@ -6,9 +6,11 @@ export interface ExecutionOverrides {
   readonly entrypoint?: readonly string[];
   readonly cmd?: readonly string[];
   readonly workingDirectory?: string;
-  /** Besides the image's variables, or instead of those of the same names. */
-  readonly env?: ReadonlyMap<string, string>;
+  /** Besides the image's variables, or instead of those of the same names; undefined takes one away. */
+  readonly env?: Variables;
 }
+
+export type Variables = ReadonlyMap<string, string | undefined>;
 
 /** The config of an image as the user wants it run (OCI image-spec, config.md, `config`). */
 export function overrideExecution(
@@ -20,6 +22,21 @@ export function overrideExecution(
     Entrypoint: entrypoint ?? config.Entrypoint,
     Cmd: cmd ?? (entrypoint === undefined ? config.Cmd : []),
     WorkingDir: workingDirectory ?? config.WorkingDir,
-    Env: [...config.Env, ...[...env].map(([name, value]) => `${name}=${value}`)],
+    Env: [
+      ...config.Env.filter((variable) => !env.has(nameIn(variable))),
+      ...[...definedOf(env)].map(([name, value]) => `${name}=${value}`),
+    ],
   };
+}
+
+/** The variables that have a value. */
+export function definedOf(variables: Variables): ReadonlyMap<string, string> {
+  const defined = new Map<string, string>();
+  for (const [name, value] of variables) if (value !== undefined) defined.set(name, value);
+  return defined;
+}
+
+function nameIn(variable: string): string {
+  const equals = variable.indexOf('=');
+  return equals === -1 ? variable : variable.slice(0, equals);
 }

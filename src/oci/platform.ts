@@ -124,14 +124,37 @@ function heightOf(variant: string): number {
   return Number(/^v(\d{1,4}(?:\.\d{1,4})?)$/.exec(variant)?.[1]);
 }
 
+/** The only processor that disks are made for. */
+const guestArchitecture = 'amd64';
+
+/**
+ * What to do where an image has `found` and not `wanted`: to publish it for the platform of the guest, or
+ * to take another, which `command` says how to.
+ * @param found as `formatPlatform` writes them.
+ */
+export function hintFor(
+  found: readonly string[],
+  wanted: Platform,
+  command: (platform: string) => string,
+): string | undefined {
+  const [first] = found;
+  if (first === undefined) return undefined;
+  const guest = `linux/${guestArchitecture}`;
+  const near = found.find((one) => one === guest || one.startsWith(`${guest}/`));
+  if (near !== undefined) return command(near);
+  return wanted.architecture === guestArchitecture
+    ? `publish it for ${guest}: docker buildx build --platform ${guest}, or dotnet publish --os linux --arch x64 /t:PublishContainer`
+    : command(first);
+}
+
 function notFound(images: readonly Descriptor[], wanted: Platform): ConvertError {
   const known = images.flatMap(({ platform }) => (platform ? [formatPlatform(platform)] : []));
   const names = [...new Set(known)].map((name) => name.replace(/[^\x21-\x7e]/g, '?').slice(0, 60));
-  const [first] = names;
   const found = names.length > 20 ? `${names.slice(0, 20).join(', ')}, …` : names.join(', ');
+  const hint = hintFor(names, wanted, (name) => `--platform ${name}`);
   return new ConvertError(
     'PLATFORM_NOT_FOUND',
     `choosing the platform: found ${found || 'no image with a platform'}, wanted ${formatPlatform(wanted)}`,
-    first === undefined ? {} : { hint: `--platform ${first}` },
+    hint === undefined ? {} : { hint },
   );
 }

@@ -1,4 +1,8 @@
 import type { DotnetApp } from '../dotnet/app.ts';
+import { isInvariant } from '../dotnet/icu.ts';
+import { type MachineTraits, memorySettings } from './memory-settings.ts';
+import { type KernelTraits, runtimeSettings } from './runtime-settings.ts';
+import { majorOf, type Setting } from './setting.ts';
 
 export interface EnvironmentEntry {
   readonly name: string;
@@ -20,28 +24,22 @@ export interface EnvironmentOptions {
   readonly bundleDirectory?: string;
   /** What the user asked for; wins over everything. */
   readonly user: ReadonlyMap<string, string>;
+  /** Variables without which the app does not start with the runtime it was given. */
+  readonly start?: Readonly<Record<string, string>>;
+  /** Version of the kernel, and whether it has memfd_create; undefined where that is not known. */
+  readonly kernel?: KernelTraits;
+  /** The machine it will run in, as far as it is known. */
+  readonly machine?: MachineTraits;
 }
 
 type App = Pick<
   DotnetApp,
-  'kind' | 'env' | 'args' | 'version' | 'aspnet' | 'invariantGlobalization'
+  'kind' | 'env' | 'args' | 'version' | 'aspnet' | 'invariantGlobalization' | 'musl' | 'properties'
 >;
-
-/** A setting the converter makes. */
-interface Setting {
-  /** Every name it may be given by. */
-  readonly names: readonly string[];
-  /** Those of the names that are set; without it all. */
-  readonly written?: readonly string[];
-  readonly value: string;
-  readonly reason: string;
-  /** The virtual machine dies without it, so the image's own value does not count. */
-  readonly vital?: true;
-}
 
 /**
  * The environment of the app on OSv. The image's values are carried over and win over defaults, but
- * for the three settings without which the virtual machine dies; the user's values win always.
+ * for the settings without which the virtual machine dies; the user's values win always.
  */
 export function osvEnvironment(app: App, options: EnvironmentOptions): Environment {
   const isUsers = ({ names }: Setting): boolean => names.some((name) => options.user.has(name));
@@ -63,25 +61,15 @@ export function osvEnvironment(app: App, options: EnvironmentOptions): Environme
 }
 
 function* settingsFor(app: App, options: EnvironmentOptions): Generator<Setting> {
-  if (app.kind !== 'native-aot') yield* clrSettings(app);
-  yield {
-    names: ['DOTNET_USE_POLLING_FILE_WATCHER'],
-    value: '1',
-    reason: 'OSv has no inotify, and an app that watches its settings would die at start',
-  };
-  yield {
-    names: ['DOTNET_hostBuilder__reloadConfigOnChange'],
-    value: 'false',
-    reason: 'settings on a read-only disk cannot change',
-  };
-  if (!options.icu && !app.invariantGlobalization) {
-    yield {
-      names: ['DOTNET_SYSTEM_GLOBALIZATION_INVARIANT'],
-      value: '1',
-      reason: 'the image has no libicu',
-    };
+  for (const [name, value] of Object.entries(options.start ?? {})) {
+    const reason = 'the runtime that was chosen for the app is there';
+    yield { names: [name], value, reason, vital: true };
   }
-  yield { names: ['HOME'], value: '/tmp', reason: 'the one folder that can be written' };
+  yield* runtimeSettings(app, options.kernel);
+  yield* memorySettings(app, options.machine);
+  yield* watcherSettings(app);
+  yield* cultureSettings(app, options);
+  yield homeSetting(app);
   yield { names: ['TMPDIR'], value: '/tmp', reason: 'the one folder that can be written' };
   if (options.bundleDirectory !== undefined) {
     yield {
@@ -94,32 +82,47 @@ function* settingsFor(app: App, options: EnvironmentOptions): Generator<Setting>
   if (app.aspnet && !choosesAddress(app, options.user)) yield addressSetting(app);
 }
 
-/** Settings of the runtime itself (clrconfignames.h): `DOTNET_` since .NET 6, `COMPlus_` before. */
-function* clrSettings(app: App): Generator<Setting> {
-  const isNew = (majorOf(app) ?? 0) >= 6;
-  const named = (name: string): Pick<Setting, 'names' | 'written' | 'value'> => {
-    const names = [`DOTNET_${name}`, `COMPlus_${name}`];
-    return { names, written: isNew ? names.slice(0, 1) : names, value: '0' };
+/** Neither is known to .NET Core 3.1, whose default host dies all the same (DOTNET.md, headline 4). */
+function* watcherSettings(app: App): Generator<Setting> {
+  if ((majorOf(app) ?? 5) < 5) return;
+  yield {
+    names: ['DOTNET_USE_POLLING_FILE_WATCHER'],
+    value: '1',
+    reason: 'OSv has no inotify, and an app that watches its settings would die at start',
   };
   yield {
-    ...named('EnableWriteXorExecute'),
-    reason: 'OSv has no memfd_create, which mapping code twice needs',
-    vital: true,
+    names: ['DOTNET_hostBuilder__reloadConfigOnChange'],
+    value: 'false',
+    reason: 'settings on a read-only disk cannot change, so nothing needs to look for it',
   };
-  yield {
-    ...named('EnableDiagnostics'),
-    reason: 'OSv has no named pipes, which the debugger transport needs',
-    vital: true,
-  };
-  yield {
-    ...named('INTERNAL_ThreadSuspendInjection'),
-    reason: 'OSv refuses pthread_kill to another thread, and the runtime aborts on that',
-    vital: true,
-  };
-  yield {
-    ...named('LTTng'),
-    reason: 'loading the trace provider without lttng-ust is fatal on OSv',
-  };
+}
+
+/**
+ * ASP.NET Core makes keys of data protection below $HOME when an app with forms or sign-in starts. It does so
+ * by Path.GetTempFileName, which ends the machine; where it cannot write it keeps them in memory.
+ */
+function homeSetting({ aspnet }: App): Setting {
+  return aspnet
+    ? {
+        names: ['HOME'],
+        value: '/',
+        reason: 'keys of data protection stay in memory: writing them ends the machine',
+      }
+    : { names: ['HOME'], value: '/tmp', reason: 'the one folder that can be written' };
+}
+
+/** An image that asks for cultures cannot have its way without libicu: .NET ends at once. */
+function* cultureSettings(app: App, { icu }: EnvironmentOptions): Generator<Setting> {
+  const names = ['DOTNET_SYSTEM_GLOBALIZATION_INVARIANT'];
+  const isAsked = isInvariant(app);
+  if (!icu && !app.invariantGlobalization) {
+    const vital = isAsked ? {} : { vital: true as const };
+    yield { names, value: '1', reason: 'the image has no libicu', ...vital };
+  }
+  // Alpine's images of .NET ask for invariant cultures because they have no libicu.
+  if (icu && app.musl && isAsked && !app.invariantGlobalization) {
+    yield { names, value: 'false', reason: 'libicu was added', vital: true };
+  }
 }
 
 /** Kestrel listens on the loopback interface when nobody says otherwise; Microsoft's images say 8080. */
@@ -141,9 +144,4 @@ function choosesAddress(app: App, user: ReadonlyMap<string, string>): boolean {
     addressVariables.some((name) => app.env.has(name) || user.has(name)) ||
     app.args.some((arg) => /^(--|\/)(urls|http_ports)(=|$)/i.test(arg))
   );
-}
-
-function majorOf(app: App): number | undefined {
-  const digits = /^\d{1,4}(?=\.|$)/.exec(app.version ?? '')?.[0];
-  return digits === undefined ? undefined : Number(digits);
 }

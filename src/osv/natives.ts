@@ -10,6 +10,8 @@ export interface Native {
   /** Absolute in the guest, without links. */
   readonly path: string;
   readonly symbols: readonly DynamicSymbol[];
+  /** What it needs and OSv does not find, by name; OSv goes on without. */
+  readonly lacking: readonly string[];
 }
 
 /** OSv looks for a library of a bare name here (core/elf.cc, `program::get_library`). */
@@ -38,13 +40,14 @@ export function loadedNatives(files: Files, roots: readonly string[]): readonly 
       return 'kind' in symbols ? undefined : { elf, symbols };
     });
     if (read === undefined) continue;
-    natives.push({ path: real, symbols: read.symbols });
+    const lacking: string[] = [];
     for (const soname of read.elf.needed) {
-      const found = kernelSonames.has(soname)
-        ? undefined
-        : libraryFor(files, real, read.elf, soname);
-      if (found !== undefined) pending.push(found);
+      if (kernelSonames.has(soname)) continue;
+      const found = libraryFor(files, real, read.elf, soname);
+      if (found === undefined) lacking.push(soname);
+      else pending.push(found);
     }
+    natives.push({ path: real, symbols: read.symbols, lacking });
   }
   return natives;
 }

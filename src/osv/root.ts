@@ -70,7 +70,7 @@ function changeOf({ path, change }: RootEdit): RootChange {
 }
 
 /** A mount hides what the image has below its folder. */
-function mountOver(path: string): string | undefined {
+export function mountOver(path: string): string | undefined {
   return mountPoints.find((mount) => path.startsWith(`${mount}/`));
 }
 

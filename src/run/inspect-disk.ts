@@ -11,12 +11,15 @@ export interface DiskFacts {
   readonly commandLine?: Uint8Array;
   /** The ELF of the kernel the disk was built for. */
   readonly elf?: Digest;
+  /** MiB of the machine it was built for. */
+  readonly memory?: number;
 }
 
 interface Report {
   readonly hasLoader: boolean;
   readonly commandLine?: Uint8Array;
   readonly elf?: Digest;
+  readonly memory?: number;
 }
 
 const reportCap = 256 << 20;
@@ -79,12 +82,13 @@ async function readReport(path: string): Promise<Report | undefined> {
   );
   if (size === 0 || size > reportCap) return undefined;
   const report = membersOf(parseJson(await readFile(path, 'utf8')));
-  const { commandLine } = report;
+  const { commandLine, memory } = report;
   const elf = membersOf(report['kernel'])['elf'];
   return {
     hasLoader: membersOf(report['disk'])['boot'] !== 'direct',
     ...(typeof commandLine === 'string' && { commandLine: encodeName(commandLine) }),
     ...(isDigest(elf) && { elf: parseDigest(elf) }),
+    ...(Number.isSafeInteger(memory) && { memory: Number(memory) }),
   };
 }
 

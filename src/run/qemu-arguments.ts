@@ -1,10 +1,11 @@
+import { handOverArguments } from './hand-over.ts';
 import type { Machine } from './machine.ts';
 import type { PortForward } from './port-forward.ts';
 
 /**
  * The arguments of qemu-system-x86_64 for a machine. `-M pc`, for OSv hangs on the CD-ROM of q35; a
  * read-only disk, for ROFS is one and several machines may run it; no terminal signals through the
- * console; a reboot ends the run.
+ * console; a reboot ends the run. The command line of a kernel is not among them: see `handOver`.
  */
 export function qemuArguments(machine: Machine): string[] {
   const { disk, boot, memory, cpus, accelerator, forwards } = machine;
@@ -28,7 +29,7 @@ export function qemuArguments(machine: Machine): string[] {
     ...['-netdev', ['user,id=net', ...forwards.map(hostForward)].join(',')],
     ...['-device', 'virtio-net-pci,netdev=net'],
     ...['-device', 'virtio-rng-pci'],
-    ...(boot.kind === 'direct' ? ['-kernel', boot.kernel, '-append', boot.commandLine] : []),
+    ...(boot.kind === 'direct' ? ['-kernel', boot.kernel, ...handOverArguments] : []),
   ];
 }
 

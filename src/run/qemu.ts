@@ -1,6 +1,7 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { Duplex, type Readable } from 'node:stream';
 import { ConvertError } from '../error.ts';
+import { handOver, handOverDescriptor } from './hand-over.ts';
 import type { Machine } from './machine.ts';
 import { qemuArguments } from './qemu-arguments.ts';
 
@@ -29,8 +30,6 @@ export interface MachineEnd {
   readonly exitCode: number | null;
 }
 
-type Qemu = ChildProcessByStdio<null, Readable, Readable>;
-
 /**
  * Runs a machine until its guest powers off or `signal` aborts. No process outlives the call, nor this
  * process where it ends by itself.
@@ -39,7 +38,11 @@ type Qemu = ChildProcessByStdio<null, Readable, Readable>;
 export async function runMachine(machine: Machine, options: RunOptions): Promise<MachineEnd> {
   const { onOutput, signal, grace = defaultGrace, env = process.env } = options;
   signal?.throwIfAborted();
-  const qemu = spawn(program, qemuArguments(machine), { stdio: ['ignore', 'pipe', 'pipe'], env });
+  const { boot } = machine;
+  const qemu = spawn(program, qemuArguments(machine), {
+    stdio: ['ignore', 'pipe', 'pipe', boot.kind === 'direct' ? 'pipe' : 'ignore'],
+    env,
+  });
   const ended = endOf(qemu);
   const kill = (): boolean => qemu.kill('SIGKILL');
   let patience: NodeJS.Timeout | undefined;
@@ -54,6 +57,7 @@ export async function runMachine(machine: Machine, options: RunOptions): Promise
       ended,
       talkOf(qemu.stderr),
       forward(qemu.stdout, onOutput),
+      boot.kind === 'direct' ? handOver(channelOf(qemu), boot.commandLine) : undefined,
     ]);
     if (signal?.aborted) return { ended: 'stopped', exitCode };
     if (exitCode !== 0) throw failed(exitCode, talk);
@@ -69,20 +73,27 @@ export async function runMachine(machine: Machine, options: RunOptions): Promise
   }
 }
 
-function endOf(qemu: Qemu): Promise<number | null> {
+/** A pipe of node is a socket that is open both ways. */
+function channelOf(qemu: ChildProcess): Duplex {
+  const channel = qemu.stdio[handOverDescriptor];
+  if (channel instanceof Duplex) return channel;
+  throw new Error(`descriptor ${handOverDescriptor} of QEMU is no socket`);
+}
+
+function endOf(qemu: ChildProcess): Promise<number | null> {
   return new Promise((resolve, reject) => {
     qemu.once('error', (cause) => reject(notStarted(cause)));
     qemu.once('close', resolve);
   });
 }
 
-async function forward(output: Readable, onOutput: RunOptions['onOutput']): Promise<void> {
-  for await (const bytes of output) await onOutput(bytes);
+async function forward(output: Readable | null, onOutput: RunOptions['onOutput']): Promise<void> {
+  for await (const bytes of output ?? []) await onOutput(bytes);
 }
 
-async function talkOf(stream: Readable): Promise<string> {
+async function talkOf(stream: Readable | null): Promise<string> {
   let talk = Buffer.alloc(0);
-  for await (const bytes of stream) talk = Buffer.concat([talk, bytes]).subarray(-talkCap);
+  for await (const bytes of stream ?? []) talk = Buffer.concat([talk, bytes]).subarray(-talkCap);
   return talk.toString('utf8').trim();
 }
 

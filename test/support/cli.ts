@@ -56,7 +56,7 @@ export async function runCli(
   // Certificates of the machine would add a tenth of a second to every start.
   const env = { ...process.env, NODE_EXTRA_CA_CERTS: undefined, ...options.env };
   const program = join(top, 'dist/src/cli/main.js');
-  const words = [process.execPath, ...(options.nodeArgs ?? []), program, ...args];
+  const words = [process.execPath, ...(options.nodeArgs ?? []), '--', program, ...args];
   const [command = '', ...rest] = [...(options.through ?? []), ...words];
   const child = spawn(command, rest, {
     stdio: ['pipe', 'pipe', 'pipe'],

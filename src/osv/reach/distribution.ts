@@ -33,9 +33,6 @@ export function isDistribution(path: string): boolean {
 export const systemData: readonly string[] = [
   '/usr/lib/os-release',
   '/usr/lib/ssl',
-  '/usr/lib64/ossl-modules',
-  '/usr/lib/ossl-modules',
-  '/usr/lib/x86_64-linux-gnu/ossl-modules',
   '/usr/share/ca-certificates',
   '/usr/share/pki',
   '/usr/share/zoneinfo',

@@ -1,7 +1,9 @@
 import type { DotnetApp } from '../../dotnet/app.ts';
 import type { Files } from '../../dotnet/files.ts';
+import { isInvariant } from '../../dotnet/icu.ts';
 import { readAssembly } from '../../dotnet/metadata/assembly.ts';
 import type { SyncAccess } from '../../tree/access.ts';
+import type { Native } from '../natives.ts';
 
 /** Opened by name when they are first needed (ICU, OpenSSL, GSSAPI, zlib), so that nothing declares the need. */
 const openedByName =
@@ -47,6 +49,20 @@ export function librariesByName(
   );
 }
 
+/** Folders in which the OpenSSL of distributions looks for its modules (`MODULESDIR`, openssl-env(7)). */
+const opensslModules = ['', '64', '/x86_64-linux-gnu'].map((lib) => `/usr/lib${lib}/ossl-modules`);
+
+/** What libraries that are loaded open by name themselves: OpenSSL its modules. */
+export function openedByLoaded(loaded: readonly Native[], files: Files): readonly string[] {
+  if (!loaded.some(({ path }) => /\/libcrypto\.so/.test(path))) return [];
+  return opensslModules.flatMap((folder) =>
+    files
+      .list(folder)
+      .filter((name) => name.endsWith('.so'))
+      .map((name) => `${folder}/${name}`),
+  );
+}
+
 function importedNames(files: Files, assemblies: readonly string[]): ReadonlySet<string> {
   const names = new Set<string>();
   for (const path of assemblies) {
@@ -57,11 +73,6 @@ function importedNames(files: Files, assemblies: readonly string[]): ReadonlySet
     }
   }
   return names;
-}
-
-function isInvariant({ invariantGlobalization, env }: App): boolean {
-  const setting = env.get('DOTNET_SYSTEM_GLOBALIZATION_INVARIANT') ?? '';
-  return invariantGlobalization || /^(?:1|true)$/i.test(setting);
 }
 
 /** In bytes. */

@@ -8,7 +8,7 @@ import type { DirectoryNode, Tree } from '../../tree/tree.ts';
 import { walkTree } from '../../tree/walk.ts';
 import { loadedNatives } from '../natives.ts';
 import { matcherOf } from './glob.ts';
-import { librariesByName } from './natives.ts';
+import { librariesByName, openedByLoaded } from './natives.ts';
 import { foldersAbove, keptTree } from './prune.ts';
 import type { DroppedFor, KeptFor, Verdict } from './verdict.ts';
 import { judgeOf } from './zones.ts';
@@ -18,6 +18,8 @@ export interface ReachOptions {
   readonly keep: readonly string[];
   /** Globs of what is left out; they win. */
   readonly drop: readonly string[];
+  /** Paths of what was added on purpose, which is kept like what `keep` names. */
+  readonly added?: ReadonlySet<string>;
 }
 
 /** What runs, and where. */
@@ -85,7 +87,7 @@ function judgeAll(tree: Tree, { app, runtime }: Started, options: ReachOptions):
     }
     beside = folders.get(path.slice(0, path.lastIndexOf('/'))) ?? beside;
     if (isDropped(path)) verdicts.set(path, { dropped: 'asked' });
-    else if (isKept(path)) verdicts.set(path, { kept: 'asked' });
+    else if (isKept(path) || options.added?.has(path)) verdicts.set(path, { kept: 'asked' });
     else verdicts.set(path, judge(path, beside));
   }
   return verdicts;
@@ -100,7 +102,9 @@ function keepNatives(files: Files, verdicts: Verdicts, started: Started, keep: K
   const natives = kept.filter((path) => /\.so(?:\.|$)/.test(path));
   const assemblies = keptBy(verdicts, 'app').filter((path) => path.endsWith('.dll'));
   const opened = librariesByName(app, files, assemblies);
-  for (const { path } of loadedNatives(files, [program, ...natives, ...opened])) {
+  const loaded = loadedNatives(files, [program, ...natives, ...opened]);
+  const modules = openedByLoaded(loaded, files);
+  for (const { path } of [...loaded, ...loadedNatives(files, modules)]) {
     keep(path, 'native-library');
   }
 }

@@ -4,6 +4,6 @@ import type { Unused } from '../../dotnet/unused.ts';
 export type KeptFor = 'app' | 'runtime' | 'native-library' | 'system-data' | 'own-files' | 'asked';
 
 /** Why a file is left out. */
-export type DroppedFor = Unused | 'distribution' | 'other-runtime' | 'asked';
+export type DroppedFor = Unused | 'distribution' | 'other-runtime' | 'other-collector' | 'asked';
 
 export type Verdict = { readonly kept: KeptFor } | { readonly dropped: DroppedFor };

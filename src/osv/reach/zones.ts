@@ -1,5 +1,6 @@
 import type { DotnetApp } from '../../dotnet/app.ts';
 import type { ChosenRuntime } from '../../dotnet/choose.ts';
+import { choosesCollector, isSpareCollector } from '../../dotnet/collector.ts';
 import { baseName, folderOf } from '../../dotnet/command.ts';
 import { unusedFor } from '../../dotnet/unused.ts';
 import { lookup } from '../../tree/lookup.ts';
@@ -28,10 +29,12 @@ const sharedFolders = new Set([
 export function judgeOf(tree: Tree, app: DotnetApp, runtime: ChosenRuntime | undefined): Judge {
   const own = ownFiles(app);
   const zones = zonesOf(tree, app, runtime);
+  const hasCollector = !choosesCollector(app);
   return (path, beside) => {
     if (otherTimeZones.test(path)) return { dropped: 'distribution' };
     const zone = zones.find(({ folder }) => path.startsWith(`${folder}/`) || path === folder);
     if (zone !== undefined) {
+      if (hasCollector && isSpareCollector(path)) return { dropped: 'other-collector' };
       const unused = unusedFor(path.slice(zone.folder.length + 1), beside);
       return unused === undefined ? { kept: zone.reason } : { dropped: unused };
     }

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   choosePlatform,
   formatPlatform,
+  hintFor,
   normalizePlatform,
   parsePlatform,
   platformMatches,
@@ -129,6 +130,20 @@ describe('choosePlatform', () => {
       }),
     );
   });
+});
+
+test.each([
+  [['linux/arm64'], 'linux/amd64', /^publish it for linux\/amd64: docker buildx build --platform /],
+  [['windows/amd64', 'linux/arm64'], 'linux/amd64/v2', /dotnet publish --os linux --arch x64/],
+  [['linux/arm64', 'linux/amd64/v3'], 'linux/amd64', /^take linux\/amd64\/v3$/],
+  [['linux/arm/v7', 'linux/amd64'], 'linux/arm64', /^take linux\/amd64$/],
+  [['linux/arm/v7'], 'linux/arm64', /^take linux\/arm\/v7$/],
+])('hintFor says of %j to who wants %s what helps', (found, wanted, hint) => {
+  expect(hintFor(found, parsePlatform(wanted), (one) => `take ${one}`)).toMatch(hint);
+});
+
+test('hintFor has nothing to say of an image without platforms', () => {
+  expect(hintFor([], parsePlatform('linux/amd64'), String)).toBeUndefined();
 });
 
 test('platformMatches accepts a lower variant and no other architecture', () => {

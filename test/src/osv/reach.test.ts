@@ -51,6 +51,9 @@ const app: DotnetApp = {
   env: new Map(),
   frameworks: [],
   aspnet: false,
+  model: 'console',
+  readyToRun: 'no',
+  trimmed: false,
   invariantGlobalization: false,
   evidence: [],
 };
@@ -71,7 +74,8 @@ function pathsOf(
 ): readonly string[] {
   const merged = { ...self, ...started };
   const chosen =
-    runtime && ({ ...runtime, from: 'image', path: runtime.root, frameworks: [] } as const);
+    runtime &&
+    ({ ...runtime, from: 'image', path: runtime.root, hostfxr: '10.0.1', frameworks: [] } as const);
   const { tree: kept } = reachable(
     tree,
     contents,
@@ -123,6 +127,48 @@ describe('reachable', () => {
     ]);
   });
 
+  test.each([
+    ['nothing', {}, []],
+    ['a variable', { env: new Map([['DOTNET_GCName', 'libclrgc.so']]) }, ['/app/libclrgc.so']],
+    ['a setting', { properties: new Map([['System.GC.Path', '/x']]) }, ['/app/libclrgc.so']],
+  ])('keeps other garbage collectors when %s asks for one', (_what, asking, kept) => {
+    const tree = treeOf({ '/app/libclrgc.so': {}, '/app/run': {} });
+    expect(pathsOf(tree, asking)).toEqual([...kept, '/app/run']);
+  });
+
+  test('keeps GSSAPI, which .NET opens by name, and what it needs (DOTNET.md 4.2)', () => {
+    const lib = '/usr/lib/x86_64-linux-gnu';
+    const gssapi = {
+      '/usr/lib/libgssapi_krb5.so.2': `-> ${lib}/libgssapi_krb5.so.2.2`,
+      '/usr/lib/libk5crypto.so.3': {},
+      [`${lib}/libgssapi_krb5.so.2.2`]: { needed: ['libk5crypto.so.3'] },
+    };
+    const unused = { '/usr/lib/libkadm5srv.so.12': {} };
+    const managed = treeOf({ ...gssapi, ...unused, '/app/web.dll': 'MZ' });
+    expect(pathsOf(managed, app)).toEqual(['/app/web.dll', ...Object.keys(gssapi)]);
+    const native = { ...gssapi, ...unused, '/app/run': {} };
+    expect(pathsOf(treeOf(native))).toEqual(['/app/run']);
+    const program = buildElf({ data: Buffer.from('libgssapi_krb5.so.2\0') });
+    expect(pathsOf(treeOf({ ...native, '/app/run': program }))).toEqual([
+      '/app/run',
+      ...Object.keys(gssapi),
+    ]);
+  });
+
+  test('keeps the modules of OpenSSL where OpenSSL is loaded, and nowhere else', () => {
+    const lib = '/usr/lib/x86_64-linux-gnu';
+    const files = {
+      '/usr/lib/libcrypto.so.3': `-> ${lib}/libcrypto.so.3`,
+      [`${lib}/libcrypto.so.3`]: {},
+      [`${lib}/ossl-modules/legacy.so`]: { needed: ['libz.so.1'] },
+      '/usr/lib/libz.so.1': {},
+    };
+    const unlinked = pathsOf(treeOf({ ...files, '/app/run': {} }));
+    expect(unlinked).toEqual(['/app/run']);
+    const linked = pathsOf(treeOf({ ...files, '/app/run': { needed: ['libcrypto.so.3'] } }));
+    expect(linked).toEqual(['/app/run', ...Object.keys(files)].sort());
+  });
+
   test('keeps of a shared folder only the files of the app when it lies there', () => {
     const tree = treeOf({
       '/usr/bin/run': {},
@@ -159,6 +205,7 @@ describe('reachable', () => {
       root: '/usr/share/dotnet',
       path: '/usr/share/dotnet',
       files: filesOfTree(tree, contents),
+      hostfxr: '10.0.1',
       frameworks: [],
       parts,
     } as const;

@@ -24,10 +24,15 @@ const machine: Machine = {
 };
 
 /** Puts a program in QEMU's place and runs the machine; the console's text so far stands in `text`. */
-async function runWith(script: string, options: Partial<RunOptions> = {}, mode = 0o755) {
+async function runWith(
+  script: string,
+  options: Partial<RunOptions> = {},
+  mode = 0o755,
+  of = machine,
+) {
   await writeFile(join(folder, 'qemu-system-x86_64'), `#!${process.execPath}\n${script}`, { mode });
   let text = '';
-  const end = runMachine(machine, {
+  const end = runMachine(of, {
     env: { PATH: folder },
     onOutput: (bytes) => {
       text += Buffer.from(bytes).toString();
@@ -45,7 +50,59 @@ function isRunning(pid: number): boolean {
   }
 }
 
+const direct: Machine = {
+  ...machine,
+  boot: { kind: 'direct', kernel: '/nowhere/kernel', commandLine: '--env=KEY=hush /app !' },
+};
+
 describe('runMachine', () => {
+  it('hands the command line of a direct boot over where nobody else sees it', async () => {
+    const { text } = await runWith(
+      `
+      const channel = new (require('node:net').Socket)({ fd: 3 });
+      channel.write('{"QMP": {}}\\n');
+      let got = '';
+      channel.on('data', (bytes) => {
+        got += bytes;
+        if (!got.includes('x-exit-preconfig')) return;
+        const [, set] = got.split('\\n').map((line) => line && JSON.parse(line));
+        console.log(set.execute, JSON.stringify(set.arguments), process.argv.join(' ').includes('hush'));
+        process.exit(0);
+      });
+    `,
+      {},
+      0o755,
+      direct,
+    );
+    const append = '{"path":"/machine","property":"append","value":"--env=KEY=hush /app !"}';
+    expect(text).toBe(`qom-set ${append} false\n`);
+  });
+
+  it('fails when QEMU refuses the command line, and does not tell it', async () => {
+    const script = `
+      const channel = new (require('node:net').Socket)({ fd: 3 });
+      channel.write('{"error": {"class": "GenericError", "desc": "no such property"}}\\n');
+      setInterval(() => {}, 1000);
+    `;
+    const run = runWith(script, {}, 0o755, direct);
+    await expect(run).rejects.toMatchObject({
+      code: 'QEMU_FAILED',
+      message: expect.stringMatching(/no such property(?!.*hush)/),
+    });
+  });
+
+  it('tells what QEMU said when it ends before it takes the command line', async () => {
+    const run = runWith(
+      `process.stderr.write('no such machine'); process.exit(1);`,
+      {},
+      0o755,
+      direct,
+    );
+    await expect(run).rejects.toMatchObject({
+      message: expect.stringContaining('no such machine'),
+    });
+  });
+
   it('passes the console on and ends when the guest powers off', async () => {
     const { end, text } = await runWith(`
       const fs = require('node:fs');
