@@ -1,20 +1,25 @@
 import { checkAddresses } from './check/addresses.ts';
-import { checkCode } from './check/app.ts';
+import { checkCode, scanApp } from './check/app.ts';
 import { type Finding, sentenceOf } from './check/finding.ts';
 import { checkConfig } from './check/image-config.ts';
-import { checkLinks } from './check/links.ts';
+import { checkImports, nativeNames } from './check/imports.ts';
+import { missingOpenssl } from './check/libraries.ts';
+import { checkLinks, settleLibraries } from './check/links.ts';
 import { estimateMemory } from './check/memory.ts';
+import { checkMusl } from './check/musl.ts';
 import { nativeFolders, nativesOf } from './check/natives.ts';
-import { checkServerGc } from './check/server-gc.ts';
+import type { Scan } from './check/scan.ts';
+import { checkServerGc, serverGcOf } from './check/server-gc.ts';
 import { readSettings } from './check/settings.ts';
-import { checkPaths } from './check/written-paths.ts';
+import { checkLogConfigs, checkPaths } from './check/written-paths.ts';
 import type { DotnetApp } from './dotnet/app.ts';
+import { openBundledApp } from './dotnet/bundled.ts';
 import { filesOfTree } from './dotnet/files.ts';
 import { ConvertError } from './error.ts';
 import type { Guest } from './guest.ts';
 import type { ExecutionConfig } from './oci/config.ts';
 import { bundleDirectory } from './osv/bundle.ts';
-import type { RunnableTree } from './runtime.ts';
+import type { RunnableTree } from './runtimes/add.ts';
 import type { Contents } from './tree/contents.ts';
 import type { Tree } from './tree/tree.ts';
 
@@ -26,6 +31,8 @@ export interface Examined {
   readonly app?: DotnetApp | undefined;
   readonly runnable?: RunnableTree | undefined;
   readonly guest?: Guest | undefined;
+  /** Paths of what the user added. */
+  readonly added?: ReadonlySet<string>;
   /** What the kernel has for programs; undefined where it is not known. */
   readonly exports?: ReadonlySet<string> | undefined;
 }
@@ -34,41 +41,50 @@ export interface Examined {
 export function findingsOf(examined: Examined): readonly Finding[] {
   const { config, app, guest } = examined;
   return [
-    ...(guest?.findings ?? []),
-    ...(app === undefined ? [] : findingsOfApp(examined, app)),
-    ...(app && guest ? findingsOfGuest(examined, app, guest) : []),
+    ...(app === undefined ? (guest?.findings ?? []) : findingsOfApp(examined, app)),
     ...checkConfig(config),
   ];
 }
 
-function findingsOfApp({ tree, contents, guest }: Examined, app: DotnetApp): readonly Finding[] {
+function findingsOfApp(examined: Examined, app: DotnetApp): readonly Finding[] {
+  const { config, tree, contents, runnable, guest } = examined;
   const files = filesOfTree(tree, contents);
+  const bundle = openBundledApp(app, files);
   const env = guest?.env ?? app.env;
   const settings = readSettings(files, app, env);
+  const scan = scanApp(app, files, bundle);
+  const serverGc = serverGcOf(app, files, bundle, env);
+  const listener = { app, env, settings, exposed: config.ExposedPorts };
   return [
-    ...checkCode(app, files),
-    ...checkAddresses(app, env, settings),
+    ...(guest === undefined ? [] : findingsOfNatives(examined, app, guest, scan)),
+    ...(runnable?.lacking.hasOpenssl === false ? missingOpenssl(scan.cryptography) : []),
+    ...checkMusl(app, files, runnable?.runtime, scan.imported),
+    ...checkCode(app, scan, env),
+    ...checkAddresses(listener, guest ? filesOfTree(guest.tree, contents) : files),
     ...checkPaths(settings, app.workingDirectory),
-    ...checkServerGc(app, files, env),
+    ...checkLogConfigs(files, app),
+    ...checkServerGc(serverGc),
+    ...(guest === undefined ? [] : [estimateMemory(guest.tree, app, serverGc)]),
   ];
 }
 
-function findingsOfGuest(
-  { contents, runnable, exports }: Examined,
+/** What libraries are there, and whether they and the kernel have all that is called. */
+function findingsOfNatives(
+  { contents, runnable, exports, added }: Examined,
   app: DotnetApp,
-  { tree, program }: Guest,
+  { tree, program, findings }: Guest,
+  { imported }: Scan,
 ): readonly Finding[] {
   const folders = nativeFolders(
     app.assembly ?? app.executable,
     runnable?.runtime?.root,
     app.bundle && bundleDirectory,
   );
-  return [
-    ...(exports === undefined
-      ? []
-      : checkLinks(nativesOf(tree, contents, program, folders), exports)),
-    estimateMemory(tree, app),
-  ];
+  const imports = checkImports(imported, { libraries: nativeNames(tree, folders), exports });
+  if (exports === undefined) return [...findings, ...imports];
+  const natives = nativesOf(tree, contents, program, folders, added);
+  const links = checkLinks(natives, exports);
+  return [...settleLibraries(findings, natives, links), ...imports, ...links];
 }
 
 /** What `build` says of an app, a line each: notes are for `check`. */

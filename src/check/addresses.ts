@@ -1,31 +1,54 @@
+import { posix } from 'node:path';
 import type { DotnetApp } from '../dotnet/app.ts';
+import { type Files, isFile } from '../dotnet/files.ts';
 import type { Evidence, Finding } from './finding.ts';
+import { listensOn, type Told } from './listening.ts';
 import type { Setting } from './settings.ts';
 
-/** Where somebody told ASP.NET Core to listen. */
-interface Told extends Evidence {
-  readonly urls: readonly string[];
+/** What an app of ASP.NET Core is, and was given, that says where it listens. */
+export interface Listener {
+  readonly app: Pick<DotnetApp, 'aspnet' | 'args' | 'workingDirectory'>;
+  /** Of the guest. */
+  readonly env: ReadonlyMap<string, string>;
+  readonly settings: readonly Setting[];
+  /** `8080/tcp`, as the image's config has them. */
+  readonly exposed: readonly string[];
 }
 
-/**
- * Whether ASP.NET Core can be reached from outside, and has what HTTPS needs. `env` is that of the guest.
- * Endpoints of Kestrel win over addresses; of these the command line, the settings and the variables, in
- * this order; ports stand behind all (Microsoft.AspNetCore.Server.Kestrel, AddressBinder).
- */
+/** Whether ASP.NET Core can be reached from outside, and has what HTTPS needs. */
 export function checkAddresses(
-  { aspnet, args }: Pick<DotnetApp, 'aspnet' | 'args'>,
-  env: ReadonlyMap<string, string>,
-  settings: readonly Setting[],
+  { app, env, settings, exposed }: Listener,
+  files: Files,
 ): readonly Finding[] {
-  if (!aspnet) return [];
-  const told = [
-    endpointsIn(env, settings),
-    [...urlsOfArgs(args), ...urlsOfSettings(settings), ...urlsOfVariables(env)].slice(0, 1),
-    portsIn(env),
-  ].find(({ length }) => length > 0);
-  if (told === undefined) return [];
-  return [...loopbackOnly(told), ...withoutCertificate(told, env, settings)];
+  if (!app.aspnet) return [];
+  const told = listensOn(app, env, settings);
+  if (told.length === 0) return [];
+  return [
+    ...unixSockets(told),
+    ...loopbackOnly(told),
+    ...certificates(told, certificatesIn(env, settings), app.workingDirectory, files),
+    ...exposedPorts(told, exposed),
+  ];
 }
+
+const unix = /^https?:\/\/unix:/i;
+
+/** Seen on OSv: Kestrel cannot bind, and the app ends. */
+function unixSockets(told: readonly Told[]): readonly Finding[] {
+  const first = told.find(({ urls }) => urls.some((url) => unix.test(url)));
+  if (first === undefined) return [];
+  return [
+    {
+      rule: 'unix-socket',
+      severity: 'warning',
+      evidence: evidenceOf(first),
+      consequence: 'OSv has no Unix sockets: Kestrel cannot listen, and the app ends at its start',
+      fix: 'listen on every interface: http://+:8080',
+    },
+  ];
+}
+
+const loopback = /^\w+:\/\/(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?=[:/]|$)/i;
 
 function loopbackOnly(told: readonly Told[]): readonly Finding[] {
   const [first] = told;
@@ -46,85 +69,91 @@ function evidenceOf({ file, found }: Told): Evidence {
   return { ...(file !== undefined && { file }), found: found.slice(0, 200) };
 }
 
-const loopback = /^\w+:\/\/(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?=[:/]|$)/i;
+const certificate = /^kestrel:(?:endpoints:[^:]+:certificate|certificates:[^:]+)(?::(path))?\b/i;
 
-function withoutCertificate(
-  told: readonly Told[],
+/** What names a certificate; of those that are a file, its path. */
+interface Certificate extends Evidence {
+  readonly path?: string;
+}
+
+function certificatesIn(
   env: ReadonlyMap<string, string>,
   settings: readonly Setting[],
+): readonly Certificate[] {
+  const variables = [...env].map(([name, value]) => ({
+    key: name.replace(/^(?:aspnetcore|dotnet)_/i, '').replaceAll('__', ':'),
+    value,
+    evidence: { found: `${name}=${value}` },
+  }));
+  const named = settings.map(({ file, key, value }) => ({
+    key,
+    value,
+    evidence: { file, found: `${key}=${value}` },
+  }));
+  return [...named, ...variables].flatMap(({ key, value, evidence }): Certificate[] => {
+    const match = certificate.exec(key);
+    if (match === null) return [];
+    // A password stands under the same key.
+    return [match[1] === undefined ? { found: key } : { ...evidence, path: value }];
+  });
+}
+
+function certificates(
+  told: readonly Told[],
+  named: readonly Certificate[],
+  workingDirectory: string,
+  files: Files,
 ): readonly Finding[] {
   const secure = told.find(({ urls }) => urls.some((url) => /^https:/i.test(url)));
-  const keys = [...settings.map(({ key }) => key), ...env.keys()];
-  const isCertificate = /^(?:(?:aspnetcore|dotnet)_)?kestrel(?::|__).*certificates?(?::|__)/i;
-  if (secure === undefined || keys.some((key) => isCertificate.test(key))) return [];
+  if (secure === undefined) return [];
+  if (named.length === 0) return [withoutCertificate(secure)];
+  return named.flatMap(({ path, ...evidence }): Finding[] => {
+    if (path === undefined || isFile(files, posix.resolve('/', workingDirectory, path))) return [];
+    return [
+      {
+        rule: 'certificate-not-found',
+        severity: 'warning',
+        evidence,
+        consequence:
+          'the file is not in the image, and nothing is mounted on OSv: the app ends at its start',
+        fix: `put it in the image, or on the disk: --add FILE:${posix.resolve('/', workingDirectory, path)}`,
+      },
+    ];
+  });
+}
+
+function withoutCertificate(secure: Told): Finding {
+  return {
+    rule: 'https-without-certificate',
+    severity: 'warning',
+    evidence: evidenceOf(secure),
+    consequence:
+      'Kestrel finds no certificate, as there is none for development, and the app ends unless its code names one',
+    fix: 'listen on http:// behind a proxy, or set Kestrel__Certificates__Default__Path',
+  };
+}
+
+/** Images often expose more ports than are used; that none is used was forgotten in a change. */
+function exposedPorts(told: readonly Told[], exposed: readonly string[]): readonly Finding[] {
+  const [first] = told;
+  const wanted = exposed.filter((port) => /^\d+(?:\/tcp)?$/.test(port)).map(Number.parseFloat);
+  const ports = told.flatMap(({ urls }) => urls.map(portOf));
+  // 0 is any port.
+  const isUsed = wanted.some((port) => ports.includes(port)) || ports.includes(0);
+  if (first === undefined || wanted.length === 0 || isUsed) return [];
   return [
     {
-      rule: 'https-without-certificate',
-      severity: 'warning',
-      evidence: evidenceOf(secure),
-      consequence:
-        'Kestrel finds no certificate, as there is none for development, and the app ends unless its code names one',
-      fix: 'listen on http:// behind a proxy, or set Kestrel__Certificates__Default__Path',
+      rule: 'exposed-port',
+      severity: 'note',
+      evidence: evidenceOf(first),
+      consequence: `the image exposes ${wanted.join(', ')}, where nobody listens`,
+      fix: `forward the port that is listened on: osv-convert run -p 8080:${ports[0]}`,
     },
   ];
 }
 
-function endpointsIn(
-  env: ReadonlyMap<string, string>,
-  settings: readonly Setting[],
-): readonly Told[] {
-  // A variable counts more than a setting of the same key.
-  const endpoints = new Map<string, Told>();
-  for (const { file, key, value } of settings) {
-    if (!/^kestrel:endpoints:[^:]+:url$/i.test(key)) continue;
-    endpoints.set(key.toLowerCase(), { file, found: `${key}=${value}`, urls: [value] });
-  }
-  for (const [name, value] of env) {
-    const key = /^(?:(?:aspnetcore|dotnet)_)?(kestrel__endpoints__.+__url)$/i.exec(name)?.[1];
-    if (key === undefined) continue;
-    endpoints.set(key.toLowerCase().replaceAll('__', ':'), {
-      found: `${name}=${value}`,
-      urls: [value],
-    });
-  }
-  return [...endpoints.values()];
-}
-
-function urlsOfArgs(args: readonly string[]): readonly Told[] {
-  return args.flatMap((arg, at) => {
-    const value = /^(?:--|\/)urls(?:=(.*))?$/i.exec(arg);
-    const urls = value && (value[1] ?? args[at + 1]);
-    return urls ? [{ found: `--urls ${urls}`, urls: split(urls) }] : [];
-  });
-}
-
-function urlsOfSettings(settings: readonly Setting[]): readonly Told[] {
-  return settings
-    .filter(({ key }) => key.toLowerCase() === 'urls')
-    .map(({ file, key, value }) => ({ file, found: `${key}=${value}`, urls: split(value) }));
-}
-
-function urlsOfVariables(env: ReadonlyMap<string, string>): readonly Told[] {
-  return ['URLS', 'ASPNETCORE_URLS', 'DOTNET_URLS'].flatMap((name) => {
-    const value = env.get(name);
-    return value ? [{ found: `${name}=${value}`, urls: split(value) }] : [];
-  });
-}
-
-function portsIn(env: ReadonlyMap<string, string>): readonly Told[] {
-  return ['HTTP', 'HTTPS'].flatMap((scheme) =>
-    ['', 'ASPNETCORE_', 'DOTNET_'].flatMap((prefix) => {
-      const name = `${prefix}${scheme}_PORTS`;
-      const ports = split(env.get(name) ?? '');
-      const urls = ports.map((port) => `${scheme.toLowerCase()}://*:${port}`);
-      return ports.length > 0 ? [{ found: `${name}=${ports.join(';')}`, urls }] : [];
-    }),
-  );
-}
-
-function split(urls: string): readonly string[] {
-  return urls
-    .split(';')
-    .map((url) => url.trim())
-    .filter((url) => url !== '');
+function portOf(url: string): number {
+  const port = /^\w+:\/\/(?:\[[^\]]*\]|[^/:]*):(\d{1,5})/.exec(url)?.[1];
+  if (port !== undefined) return Number(port);
+  return /^https:/i.test(url) ? 443 : 80;
 }

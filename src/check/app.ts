@@ -1,24 +1,45 @@
 import type { DotnetApp } from '../dotnet/app.ts';
+import type { BundledApp } from '../dotnet/bundled.ts';
 import type { Files } from '../dotnet/files.ts';
-import { appAssemblies } from './assemblies.ts';
+import { appAssemblies, pluginAssemblies } from './assemblies.ts';
 import { checkCalls } from './calls.ts';
 import type { Finding } from './finding.ts';
+import { type Scan, scan } from './scan.ts';
 
 type Placed = Pick<DotnetApp, 'kind' | 'assembly' | 'executable' | 'version'>;
 
-/** What the code of an app tells of itself. */
-export function checkCode(app: Placed, files: Files): readonly Finding[] {
-  const findings = [hardwareExceptions(app)];
-  if (app.kind === 'native-aot') findings.push(unseen(app));
-  for (const { file, assembly, isLibrary } of appAssemblies(app, files)) {
-    findings.push(...checkCalls(assembly, file, { isLibrary }));
-  }
-  return findings;
+/** What the assemblies of an app use; those of its plugins with them, where it loads some. */
+export function scanApp(app: Placed, files: Files, bundle: BundledApp | undefined): Scan {
+  const own = scan(appAssemblies(app, files, bundle));
+  if (!own.used.some(({ rule }) => rule.rule === 'plugins')) return own;
+  const plugins = scan(pluginAssemblies(app, files));
+  return {
+    used: [...own.used, ...plugins.used],
+    imported: [...own.imported, ...plugins.imported],
+    cryptography: [...own.cryptography, ...plugins.cryptography],
+  };
 }
 
-/** Measured with CoreCLR on stock kernels; Native AOT handles them by the same signals. */
+/** What the code of an app tells of itself. `env` is that of the guest. */
+export function checkCode(
+  app: Placed,
+  { used }: Scan,
+  env: ReadonlyMap<string, string>,
+): readonly Finding[] {
+  return [
+    hardwareExceptions(app),
+    ...(app.kind === 'native-aot' ? [unseen(app)] : []),
+    ...checkCalls(used, { major: majorOf(app.version), env }),
+  ];
+}
+
+/**
+ * Seen with CoreCLR on stock kernels: null references end the machine with 3.1 and 10, divisions by zero with
+ * 3.1 and not with 10. Native AOT handles them by the same signals.
+ */
 function hardwareExceptions({ kind, assembly, executable, version }: Placed): Finding {
   const isNative = kind === 'native-aot';
+  const divides = majorOf(version) >= 10 ? '' : ', and a division by zero may';
   return {
     rule: 'hardware-exceptions',
     severity: 'note',
@@ -27,10 +48,14 @@ function hardwareExceptions({ kind, assembly, executable, version }: Placed): Fi
       found: isNative ? 'Native AOT' : `.NET ${version ?? ''}`.trim(),
     },
     consequence: isNative
-      ? 'a null reference or a division by zero is likely to end the machine, as it does without Native AOT; nobody measured it'
-      : 'a NullReferenceException or DivideByZeroException that the processor raises ends the machine, even if it would be caught',
-    fix: 'test for null and zero before, or use a kernel that fills in signal frames',
+      ? 'a null reference is likely to end the machine, as it does without Native AOT; nobody measured it'
+      : `a null reference ends the machine, even where NullReferenceException would be caught${divides}`,
+    fix: 'test for null before, or use a kernel that fills in signal frames',
   };
+}
+
+function majorOf(version: string | undefined): number {
+  return Number.parseInt(version ?? '', 10) || 0;
 }
 
 function unseen({ executable }: Placed): Finding {

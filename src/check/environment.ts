@@ -8,7 +8,9 @@ export function checkEnvironment(
 ): readonly Finding[] {
   return entries.flatMap((entry): readonly Finding[] => {
     if (entry.origin !== 'osv') return [];
-    if (entry.name === 'DOTNET_SYSTEM_GLOBALIZATION_INVARIANT') return [missingIcu(entry)];
+    if (entry.name === 'DOTNET_SYSTEM_GLOBALIZATION_INVARIANT' && entry.value === '1') {
+      return [missingIcu(entry)];
+    }
     if (entry.name.startsWith('ASPNETCORE_')) return [noAddress(entry)];
     const found = given.get(entry.name);
     return found === undefined || isSame(found, entry.value) ? [] : [overruled(entry, found)];

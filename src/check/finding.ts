@@ -33,12 +33,25 @@ export interface Evidence {
   readonly file?: string;
   /** The symbol, type, setting or reference, as it stands there. */
   readonly found: string;
+  /** More files in which the same was found. */
+  readonly alsoIn?: readonly string[];
 }
 
 /** A finding in one line, as `build` tells it. */
 export function sentenceOf({ rule, evidence, consequence, fix }: Finding): string {
-  const { file, found } = evidence;
-  return `${rule}: ${file === undefined ? found : `${file}: ${found}`}: ${consequence} (${fix})`;
+  return `${rule}: ${placeOf(evidence)}: ${consequence} (${fix})`;
+}
+
+/** Names of more files that are told. */
+const alsoCap = 3;
+
+/** `/app/a.dll: Process.Start, also in b.dll, c.dll and 2 more` */
+export function placeOf({ file, found, alsoIn = [] }: Evidence): string {
+  const names = alsoIn.slice(0, alsoCap).map((path) => path.slice(path.search(/[^/!]*$/)));
+  const more = alsoIn.length - names.length;
+  const also = names.length === 0 ? '' : `, also in ${names.join(', ')}`;
+  const rest = more > 0 ? ` and ${more} more` : '';
+  return `${file === undefined ? '' : `${file}: `}${found}${also}${rest}`;
 }
 
 /** The worst first, each severity in the order it was found. */

@@ -1,6 +1,8 @@
 import type { MissingLibrary } from '../dotnet/closure.ts';
 import type { RootChange } from '../osv/root-edit.ts';
+import { evidenceOf } from './calls.ts';
 import type { Finding } from './finding.ts';
+import type { Scan } from './scan.ts';
 
 /** What natives need and neither the image nor this host has; the machine ends when it is used. */
 export function missingLibraries(missing: readonly MissingLibrary[]): readonly Finding[] {
@@ -13,13 +15,23 @@ export function missingLibraries(missing: readonly MissingLibrary[]): readonly F
   }));
 }
 
-export const missingOpenssl: Finding = {
-  rule: 'missing-openssl',
-  severity: 'warning',
-  evidence: { found: 'no libssl and libcrypto of one version, in the image or on this host' },
-  consequence: 'TLS and cryptography fail in the app',
-  fix: 'install OpenSSL in the image',
-};
+/**
+ * .NET opens OpenSSL when it first needs cryptography, and ends where there is none (DOTNET.md 4.2). Neither
+ * a console app nor a server of ASP.NET Core that speaks HTTP was seen to open it.
+ */
+export function missingOpenssl(uses: Scan['cryptography']): readonly Finding[] {
+  if (uses.length === 0) return [];
+  return [
+    {
+      rule: 'missing-openssl',
+      severity: 'warning',
+      evidence: evidenceOf(uses),
+      consequence:
+        'neither the image nor this host has libssl and libcrypto of one version: the app ends when it first uses TLS or cryptography',
+      fix: 'install OpenSSL in the image',
+    },
+  ];
+}
 
 /** Files that are not on the disk as the image has them, and that the app may miss. */
 export function replacedFiles(lost: readonly RootChange[]): readonly Finding[] {

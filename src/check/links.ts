@@ -1,40 +1,25 @@
 import type { Native } from '../osv/natives.ts';
 import type { Finding } from './finding.ts';
 
-/** What is known of functions that some kernels lack and the .NET runtime names. */
-interface Known {
-  readonly symbols: readonly string[];
-  /** A clause. */
-  readonly when: string;
-}
-
-/** Functions that .NET's own libraries refer to and call in few places. */
-const knownSymbols: readonly Known[] = [
-  {
-    symbols: ['fma', 'fmaf'],
-    when: 'Math.FusedMultiplyAdd is called on a processor without FMA3',
-  },
-  { symbols: ['mkstemps', 'mkstemps64'], when: 'Path.GetTempFileName is called' },
-  {
-    symbols: ['pthread_mutex_consistent', 'pthread_mutexattr_setrobust'],
-    when: 'a Mutex with a name is made',
-  },
-  {
-    symbols: ['memfd_create', 'shm_open', 'shm_unlink'],
-    when: 'shared memory is made, or DOTNET_EnableWriteXorExecute is not 0',
-  },
-  {
-    symbols: ['ptrace', 'process_vm_readv'],
-    when: 'a dump is made, which takes DOTNET_EnableDiagnostics',
-  },
-  { symbols: ['getdomainname'], when: 'IPGlobalProperties.DomainName is read' },
-  { symbols: ['syslog', 'openlog'], when: 'something is written to the system log' },
-  { symbols: ['waitid', 'getgrouplist'], when: 'a process has been started, which OSv refuses' },
-];
-
-const known = new Map(
-  knownSymbols.flatMap((one) => one.symbols.map((symbol) => [symbol, one] as const)),
-);
+/** Functions that .NET's own libraries refer to and call in few places, and what of .NET calls them. */
+const callers: Readonly<Record<string, string>> = {
+  fma: 'Math.FusedMultiplyAdd without FMA3',
+  fmaf: 'Math.FusedMultiplyAdd without FMA3',
+  getdomainname: 'IPGlobalProperties.DomainName',
+  getgrouplist: 'starting a process',
+  memfd_create: 'memory that is mapped without a file',
+  mkstemps: 'Path.GetTempFileName',
+  mkstemps64: 'Path.GetTempFileName',
+  openlog: 'the system log',
+  process_vm_readv: 'dumps',
+  pthread_mutex_consistent: 'Mutex with a name',
+  pthread_mutexattr_setrobust: 'Mutex with a name',
+  ptrace: 'dumps',
+  shm_open: 'memory that is mapped without a file',
+  shm_unlink: 'memory that is mapped without a file',
+  syslog: 'the system log',
+  waitid: 'starting a process',
+};
 
 /**
  * Functions and data that `natives` name and neither they nor the kernel have. OSv loads a program all
@@ -53,18 +38,39 @@ export function checkLinks(
   const seen = new Set<string>();
   const rarely: Missing[] = [];
   const findings: Finding[] = [];
-  for (const { path, symbols } of natives) {
+  for (const { path, symbols, lacking } of natives) {
     const missing: string[] = [];
     for (const { name, defined: isDefined, binding } of symbols) {
       const isWanted = !isDefined && binding === 'global' && name !== '';
       if (!isWanted || defined.has(name) || kernel.has(name) || seen.has(name)) continue;
       seen.add(name);
-      if (known.has(name)) rarely.push({ symbol: name, file: path });
+      if (Object.hasOwn(callers, name)) rarely.push({ symbol: name, file: path });
       else missing.push(name);
     }
-    if (missing.length > 0) findings.push(lackedBy(path, missing));
+    if (missing.length > 0) findings.push(lackedBy(path, missing, lacking));
   }
   return [...findings, ...rare(rarely)];
+}
+
+/**
+ * What is told of missing libraries, after the functions were looked at: OSv goes on without a library,
+ * and where functions of it are missing that is told once.
+ * @param natives the files whose functions were looked at.
+ */
+export function settleLibraries(
+  findings: readonly Finding[],
+  natives: readonly Native[],
+  links: readonly Finding[],
+): readonly Finding[] {
+  const lackedBy = new Set(links.map(({ evidence }) => evidence.file));
+  const lookedAt = new Set(natives.map(({ path }) => path));
+  return findings.flatMap((finding): readonly Finding[] => {
+    const { rule, evidence } = finding;
+    if (rule !== 'missing-library' || !lookedAt.has(evidence.file ?? '')) return [finding];
+    if (lackedBy.has(evidence.file)) return [];
+    const consequence = 'OSv goes on without it: all functions that the file calls are there';
+    return [{ ...finding, severity: 'note', consequence }];
+  });
 }
 
 interface Missing {
@@ -74,38 +80,41 @@ interface Missing {
 }
 
 /** As many names are told; a library has its reasons for all of them alike. */
-const toldCap = 10;
+const toldCap = 5;
 
-function lackedBy(file: string, symbols: readonly string[]): Finding {
-  const more = symbols.length - toldCap;
-  const found = symbols.slice(0, toldCap).join(', ');
+function lackedBy(file: string, symbols: readonly string[], libraries: readonly string[]): Finding {
+  const needs = libraries.length === 0 ? '' : `needs ${listOf(libraries)}; `;
   return {
     rule: 'missing-symbol',
     severity: 'warning',
-    evidence: { file, found: more > 0 ? `${found} and ${more} more` : found },
+    evidence: { file, found: `${needs}calls ${listOf(symbols)}` },
     consequence:
-      'neither the kernel nor a library has it: the machine ends ("failed looking up symbol") when it is first used',
-    fix: 'add the library that has it (--add), or choose a kernel that exports it',
+      'neither the kernel nor a library has it: OSv loads the file all the same, and the machine ends ("failed looking up symbol") when it is first called',
+    fix:
+      libraries.length === 0
+        ? 'add the library that has it (--add), or choose a kernel that exports it'
+        : 'install what it needs in the image, or do without what loads it',
   };
+}
+
+function listOf(names: readonly string[]): string {
+  const more = names.length - toldCap;
+  const told = names.slice(0, toldCap).join(', ');
+  return more > 0 ? `${told} and ${more} more` : told;
 }
 
 function rare(missing: readonly Missing[]): readonly Finding[] {
   const [first] = missing;
   if (first === undefined) return [];
-  const clauses = new Set(missing.map(({ symbol }) => known.get(symbol)?.when));
+  const names = missing.map(({ symbol }) => symbol).sort();
+  const uses = [...new Set(names.map((name) => callers[name]))].sort();
   return [
     {
       rule: 'missing-rare-symbols',
       severity: 'note',
-      evidence: {
-        file: first.file,
-        found: missing
-          .map(({ symbol }) => symbol)
-          .sort()
-          .join(', '),
-      },
-      consequence: `the kernel lacks what .NET seldom calls: the machine ends when ${[...clauses].join('; when ')}`,
-      fix: 'do without these, or choose a kernel that exports them',
+      evidence: { file: first.file, found: names.join(', ') },
+      consequence: `the machine ends when .NET calls them, which few things do: ${uses.join(', ')}`,
+      fix: 'nothing, where no other finding names one of these; some kernels export them',
     },
   ];
 }

@@ -1,37 +1,33 @@
 import type { DotnetApp } from '../dotnet/app.ts';
-import { folderOf } from '../dotnet/command.ts';
+import { baseMemory, codeMemory, codeSize } from '../osv/base-memory.ts';
 import type { Tree } from '../tree/tree.ts';
-import { walkTree } from '../tree/walk.ts';
-import type { Finding } from './finding.ts';
+import type { Evidence, Finding } from './finding.ts';
 
-const MiB = 1 << 20;
+/** Room for what an app allocates, in MiB: nothing of the image tells how much that is. */
+const room = 128;
 
-/** The smallest machines in which they ran, in MiB: the smallest .NET app, and a C program. */
-const managedBase = 128;
-const nativeBase = 32;
-
-/**
- * An estimate of the memory a machine needs: the base as measured, and twice the bytes of what the app
- * brings to be run, once in OSv's cache of the disk, which forgets nothing (rofs_cache.cc), and once loaded.
- */
+/** How much memory a machine needs to start the app, and how much it should be given to begin with. */
 export function estimateMemory(
   tree: Tree,
-  app: Pick<DotnetApp, 'kind' | 'assembly' | 'executable'>,
+  app: Pick<DotnetApp, 'kind' | 'assembly' | 'executable' | 'aspnet'>,
+  serverGc: Evidence | undefined,
 ): Finding {
   const program = app.assembly ?? app.executable;
-  const folder = `${folderOf(program)}/`;
-  let bytes = 0;
-  for (const { path, node } of walkTree(tree)) {
-    const isCode = /\.(?:dll|so(?:\.[\d.]+)?)$/.test(path) && path.startsWith(folder);
-    if (node.kind === 'file' && (isCode || path === program)) bytes += node.content.size;
-  }
-  const base = app.kind === 'native-aot' ? nativeBase : managedBase;
-  const wanted = Math.ceil((base + (2 * bytes) / MiB) / 16) * 16;
+  const bytes = codeSize(tree, app);
+  const base = baseMemory(app);
+  const least = roundedUp(base + codeMemory(bytes), 8);
+  const suggested = Math.max(256, roundedUp(2 * least + room, 64));
   return {
     rule: 'memory',
     severity: 'note',
     evidence: { file: program, found: `${Math.ceil(bytes / 1024)} KiB of code` },
-    consequence: `the machine needs ${wanted} MiB or more: ${base} MiB as measured for the smallest app and twice its code, without what it allocates`,
-    fix: `osv-convert run --memory ${Math.max(wanted, 512)}M`,
+    consequence:
+      `the machine needs at least ${least} MiB to start it: ${base} MiB as measured for the smallest app of its kind, ` +
+      `and one and a half times its code; what it allocates comes on top${serverGc === undefined ? '' : ', and each processor has a heap of its own'}`,
+    fix: `begin with ${suggested} MiB: osv-convert run --memory ${suggested}M`,
   };
+}
+
+function roundedUp(value: number, step: number): number {
+  return Math.ceil(value / step) * step;
 }

@@ -8,18 +8,23 @@ import { walkTree } from '../tree/walk.ts';
 /** Libraries that .NET opens by name, where OSv finds them. */
 const openedByName = /^\/(?:usr\/)?lib\/lib(?:ssl|crypto|icu\w+|gssapi_krb5)\.so(?:\.|$)/;
 
-/** The natives of a guest that OSv may load: the program, the libraries in `folders`, and what these need. */
+/**
+ * The natives of a guest that OSv may load: the program, the libraries in `folders` and among what was
+ * `added` on purpose, and what these need.
+ */
 export function nativesOf(
   tree: Tree,
   contents: Contents,
   program: string,
   folders: readonly string[],
+  added: ReadonlySet<string> = new Set(),
 ): readonly Native[] {
   const opened: string[] = [];
   for (const { path, node } of walkTree(tree)) {
     if (node.kind === 'directory' || !/\.so(?:\.[\d.]+)?$/.test(path)) continue;
     const isInFolder = folders.some((folder) => path.startsWith(`${folder}/`));
-    if (openedByName.test(path) || (isInFolder && !isForeign.test(path))) opened.push(path);
+    if (openedByName.test(path) || added.has(path) || (isInFolder && !isForeign.test(path)))
+      opened.push(path);
   }
   return loadedNatives(filesOfTree(tree, contents), [program, ...opened]);
 }

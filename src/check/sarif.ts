@@ -1,4 +1,4 @@
-import type { Finding } from './finding.ts';
+import type { Evidence, Finding } from './finding.ts';
 import { type RuleID, ruleTitles } from './rules.ts';
 
 /** What a SARIF log is about. */
@@ -33,7 +33,8 @@ export function sarifOf(
           ruleIndex: indexes.get(finding.rule),
           level: finding.severity,
           message: { text: messageOf(finding) },
-          locations: [locationOf(reference, finding)],
+          locations: [locationOf(reference, finding.evidence)],
+          ...relatedOf(reference, finding.evidence),
         })),
       },
     ],
@@ -66,8 +67,7 @@ function sentence(text: string): string {
 }
 
 /** SARIF 2.1.0, 3.28. What comes from the image's config is placed at the image itself. */
-function locationOf(reference: string, { evidence }: Finding): object {
-  const { file, found } = evidence;
+function locationOf(reference: string, { file, found }: Evidence): object {
   return {
     physicalLocation: {
       artifactLocation: { uri: uriOf(file === undefined ? reference : `${reference}!${file}`) },
@@ -76,6 +76,12 @@ function locationOf(reference: string, { evidence }: Finding): object {
     },
     logicalLocations: [{ fullyQualifiedName: found }],
   };
+}
+
+/** SARIF 2.1.0, 3.27.22: the other files of the same finding. */
+function relatedOf(reference: string, { found, alsoIn = [] }: Evidence): object {
+  if (alsoIn.length === 0) return {};
+  return { relatedLocations: alsoIn.map((file) => locationOf(reference, { file, found })) };
 }
 
 /** A relative reference (RFC 3986, 4.2), in which no `:` looks like the end of a scheme. */

@@ -1,4 +1,7 @@
 import { posix } from 'node:path';
+import type { DotnetApp } from '../dotnet/app.ts';
+import { folderOf } from '../dotnet/command.ts';
+import { type Files, readWhole } from '../dotnet/files.ts';
 import type { Finding } from './finding.ts';
 import type { Setting } from './settings.ts';
 import { isWritable } from './writable.ts';
@@ -37,6 +40,60 @@ function databaseIn(value: string): string | undefined {
 function logIn(key: string, value: string): string | undefined {
   const names = key.toLowerCase().split(':');
   const isPath = /^(?:path|pathformat|filename|logfile|logpath|file)$/.test(names.at(-1) ?? '');
-  const isLog = /\.(?:log|clef)$/i.test(value) || /^serilog/.test(names[0] ?? '');
-  return isPath && isLog && value.length <= 1000 ? value : undefined;
+  const isLog = /\.(?:log|clef)$/i.test(value) || /^(?:serilog|nlog)$/.test(names[0] ?? '');
+  if (!isPath || !isLog || value.length > 1000) return undefined;
+  return rendered(value, '.');
+}
+
+const configCap = 1 << 20;
+
+const nlogTarget = /\sfileName\s*=\s*(["'])([\s\S]{1,1000}?)\1/g;
+
+/** Files that loggers read beside the app, and what in them names a file to write. */
+const logConfigs: readonly (readonly [name: string, target: RegExp])[] = [
+  ['NLog.config', nlogTarget],
+  ['nlog.config', nlogTarget],
+  ['log4net.config', /<file\s[^>]{0,200}?value\s*=\s*(["'])([\s\S]{1,1000}?)\1/g],
+];
+
+/** What the settings of NLog and log4net have written; relative to the folder of the app. */
+export function checkLogConfigs(
+  files: Files,
+  { assembly, executable }: Pick<DotnetApp, 'assembly' | 'executable'>,
+): readonly Finding[] {
+  const folder = folderOf(assembly ?? executable) || '/';
+  return logConfigs.flatMap(([name, target]): Finding[] => {
+    const file = posix.join(folder, name);
+    const text = Buffer.from(readWhole(files, file, configCap) ?? []).toString();
+    const written = [...withoutComments(text).matchAll(target)]
+      .map(([, , path = '']) => path)
+      .find((path) => !isWritable(posix.resolve(folder, rendered(path, folder))));
+    if (written === undefined) return [];
+    return [
+      {
+        rule: 'read-only-path',
+        severity: 'warning',
+        evidence: { file, found: written.slice(0, 200) },
+        consequence: 'the disk is read-only: nothing is logged to this file',
+        fix: 'log to the console, or to a file below /tmp, which ends with the machine',
+      },
+    ];
+  });
+}
+
+function withoutComments(xml: string): string {
+  const [before = '', ...comments] = xml.split('<!--');
+  const behind = comments.map((text) => {
+    const end = text.indexOf('-->');
+    return end < 0 ? '' : text.slice(end + 3);
+  });
+  return [before, ...behind].join('');
+}
+
+/** A path in which NLog fills in names: `${basedir}/logs/${shortdate}.log`. */
+function rendered(path: string, folder: string): string {
+  return path
+    .replace(/\$\{tempdir[^}]*\}/gi, '/tmp')
+    .replace(/\$\{(?:basedir|currentdir)[^}]*\}/gi, folder)
+    .replace(/\$\{[^}]*\}/g, 'x');
 }

@@ -1,10 +1,15 @@
 import { type Command, Option } from 'commander';
-import type { Finding, Severity } from '../check/finding.ts';
+import { type Finding, placeOf, type Severity } from '../check/finding.ts';
 import type { Checked } from '../check.ts';
 import { exitCodes } from '../error.ts';
 import { formatCount, printable } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
-import { addGuestOptions, type GuestOptions, guestWishesOf } from './guest-options.ts';
+import {
+  addGuestOptions,
+  addMemoryOption,
+  type GuestOptions,
+  guestWishesOf,
+} from './guest-options.ts';
 import { addObtainOptions, type ObtainOptions, pullOptionsOf } from './source-options.ts';
 
 interface CheckCommandOptions extends ObtainOptions, GuestOptions {
@@ -30,7 +35,9 @@ export function addCheck(program: Command): void {
     .option('--strict', 'end with 7 for warnings, too')
     .addOption(new Option('--sarif', 'print the findings as SARIF 2.1.0').conflicts('json'))
     .addHelpText('after', help);
-  addGlobalOptions(addObtainOptions(addGuestOptions(command))).action(checkCommand);
+  addGlobalOptions(addObtainOptions(addGuestOptions(addMemoryOption(command)))).action(
+    checkCommand,
+  );
 }
 
 const help = `
@@ -53,7 +60,7 @@ async function checkCommand(
     const checked = await check(store, ref, {
       ...(await pullOptionsOf(options, process.env)),
       ...(kernel !== undefined && { kernel }),
-      ...guestWishesOf(options, process.env),
+      ...(await guestWishesOf(options, process.env)),
       onEvent,
       signal,
     });
@@ -97,9 +104,11 @@ function textOf(checked: Checked): string {
 }
 
 function textOfFinding({ rule, evidence, consequence, fix }: Finding): string {
-  const { file, found } = evidence;
   const lines = [
-    `  ${rule}  ${file === undefined ? found : `${file}: ${found}`}`,
+    // What was found may be a script.
+    ...placeOf(evidence)
+      .split('\n')
+      .map((line, index) => (index === 0 ? `  ${rule}  ${line}` : `    ${line}`)),
     `    ${consequence}`,
     `    to change: ${fix.replaceAll('\n', '; ')}`,
   ];

@@ -58,16 +58,91 @@ const corpus: readonly (readonly [string, Defect, string, RegExp])[] = [
     /System\.IO\.Path\.GetTempFileName$/,
   ],
   [
-    'Process.StartTime (OSV.md 9.1)',
-    { app: 'process-times' },
-    'note process-times',
-    /System\.Diagnostics\.Process\.get_StartTime$/,
-  ],
-  [
     'MemoryMappedFile.CreateNew (DOTNET.md 7)',
     { app: 'memory-mapped-name' },
-    'note memory-mapped-name',
+    'warning memory-mapped-name',
     /MemoryMappedFile\.CreateNew$/,
+  ],
+  [
+    'a Unix socket',
+    { app: 'unix-socket' },
+    'warning unix-socket',
+    /new System\.Net\.Sockets\.UnixDomainSocketEndPoint$/,
+  ],
+  [
+    'a pipe with a name',
+    { app: 'named-pipe' },
+    'warning unix-socket',
+    /new System\.IO\.Pipes\.NamedPipeServerStream$/,
+  ],
+  [
+    'a named Semaphore (DOTNET.md 7)',
+    { app: 'named-handle' },
+    'note named-handle',
+    /new System\.Threading\.Semaphore$/,
+  ],
+  [
+    'IPGlobalProperties.DomainName (DOTNET.md 4.5)',
+    { app: 'domain-name' },
+    'warning domain-name',
+    /IPGlobalProperties\.get_DomainName$/,
+  ],
+  [
+    'the TCP listeners of the system',
+    { app: 'network-state' },
+    'warning network-state',
+    /GetActiveTcpListeners$/,
+  ],
+  ['Ping', { app: 'ping' }, 'warning ping', /new System\.Net\.NetworkInformation\.Ping$/],
+  [
+    'a native library that is nowhere',
+    { app: 'missing-library' },
+    'warning missing-import',
+    /^\/app\/missing-library\.dll libnowhere!nothing$/,
+  ],
+  [
+    'assemblies loaded by their paths (DOTNET.md 7)',
+    { app: 'plugins' },
+    'note plugins',
+    /System\.Reflection\.Assembly\.LoadFrom$/,
+  ],
+  [
+    'keys of data protection (DOTNET.md 4.4)',
+    { app: 'data-protection' },
+    'note ephemeral-keys',
+    /AuthenticationServiceCollectionExtensions\.AddAuthentication$/,
+  ],
+  [
+    'keys of data protection in a home that can be written',
+    {
+      app: 'data-protection',
+      config: { Env: ['ASPNETCORE_HTTP_PORTS=8080', 'HOME=/tmp/home'] },
+    },
+    'warning data-protection',
+    /AddAuthentication$/,
+  ],
+  [
+    'a log file of NLog',
+    { files: { 'nlog.config': `<nlog><target fileName="\${basedir}/a.log"/></nlog>` } },
+    'warning read-only-path',
+    /^\/app\/nlog\.config \$\{basedir\}\/a\.log$/,
+  ],
+  [
+    'a certificate that is not in the image',
+    {
+      app: 'web',
+      config: {
+        Env: ['ASPNETCORE_URLS=https://+:443', 'Kestrel__Certificates__Default__Path=/https/x.pfx'],
+      },
+    },
+    'warning certificate-not-found',
+    /Kestrel__Certificates__Default__Path=\/https\/x\.pfx$/,
+  ],
+  [
+    'EXPOSE of a port where nobody listens',
+    { app: 'web', config: { ExposedPorts: { '80/tcp': {} } } },
+    'note exposed-port',
+    /^ASPNETCORE_HTTP_PORTS=8080$/,
   ],
   [
     'ASP.NET Core on localhost only',
@@ -148,9 +223,9 @@ const corpus: readonly (readonly [string, Defect, string, RegExp])[] = [
   ],
   [
     'a variable without which the machine would end (OSV.md 9.6)',
-    { config: { Env: ['DOTNET_EnableDiagnostics=1'] } },
+    { config: { Env: ['DOTNET_EnableWriteXorExecute=1'] } },
     'warning setting-overruled',
-    /DOTNET_EnableDiagnostics=1$/,
+    /DOTNET_EnableWriteXorExecute=1$/,
   ],
   [
     'a native library that needs what nobody has',
@@ -324,6 +399,31 @@ describe('check', () => {
     },
   );
 
+  it.each([
+    ['cryptography', 'warning missing-openssl', /SHA256$/],
+    ['data-protection', 'warning missing-openssl', /AddAuthentication$/],
+    ['nothing', undefined, /^$/],
+  ])(
+    'tells of OpenSSL that is missing where it is used: %s (DOTNET.md 4.2)',
+    async (name, wanted, found) => {
+      const program = singleFile(6, [
+        { path: 'app.runtimeconfig.json', type: 4, bytes: invariant },
+        { path: 'app.dll', type: 1, bytes: await compiled(name) },
+        { path: 'app.deps.json', type: 3, bytes: depsJson('app') },
+      ]);
+      const checked = await checkImage(
+        await imageOf({
+          files: { 'nothing.dll': null, app: program },
+          openssl: false,
+          config: { Entrypoint: ['/app/app'] },
+        }),
+      );
+      const told = checked.findings.find(({ rule }) => rule === 'missing-openssl');
+      expect(told && `${told.severity} ${told.rule}`).toBe(wanted);
+      expect(told?.evidence.found ?? '').toMatch(found);
+    },
+  );
+
   it('says of a Native AOT app that its calls are not seen (OSV.md 9.3)', async () => {
     const checked = await checkImage(await helloImage());
     const told = checked.findings.map(({ severity, rule }) => `${severity} ${rule}`).sort();
@@ -342,6 +442,50 @@ describe('check', () => {
       }),
     );
     expect(unusual(checked)).toEqual(['note process-start']);
+  });
+
+  it('looks for the defects of plugins below the app, which are libraries', async () => {
+    const checked = await checkImage(
+      await imageOf({
+        app: 'plugins',
+        files: { 'plugins/plugin.dll': await compiled('process-start') },
+      }),
+    );
+    expect(unusual(checked)).toEqual(['note process-start', 'note plugins']);
+  });
+
+  it('finds functions of the C library that the kernel lacks', async () => {
+    const symbols = [{ name: 'malloc', defined: true }];
+    await addKernel(store, [{ name: 'k', bytes: fakeKernelElf({ symbols }) }], { name: 'poor' });
+    const { findings } = await checkImage(await imageOf({ app: 'missing-function' }), {
+      kernel: 'poor',
+    });
+    const found = findings.filter(({ rule }) => rule === 'missing-import');
+    expect(found.map(({ severity, evidence }) => `${severity} ${evidence.found}`)).toEqual([
+      'warning libc!quotactl',
+    ]);
+  });
+
+  it('fails for a runtime that is not as it was asked for, and tells of no finding', async () => {
+    const other = join(folder, 'without-dotnet');
+    await writeLayout(other, 'app', await helloImage());
+    for (const [runtime, message] of [
+      ['runtime/nope', 'wanted runtime/nope'],
+      [join(folder, 'nowhere'), 'found nothing there'],
+      [folder, 'found no .NET there'],
+      [`oci:${other}:app`, 'found no .NET in that image'],
+    ] as const) {
+      const defects = [{}, { config: { Entrypoint: ['/usr/bin/python3'] } }];
+      for (const defect of defects) {
+        await expect(checkImage(await imageOf(defect), { runtime })).rejects.toMatchObject({
+          code: 'RUNTIME_NOT_FOUND',
+          message: expect.stringContaining(message),
+        });
+      }
+    }
+    await expect(
+      checkImage(await imageOf({}), { runtime: `oci:${folder}/nowhere:app` }),
+    ).rejects.toMatchObject({ code: 'IMAGE_NOT_FOUND' });
   });
 
   it('tells of the kernel what is known of it, without the usual note', async () => {

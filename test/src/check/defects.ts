@@ -11,6 +11,8 @@ export interface Defect {
   readonly app?: string;
   /** More files beside it, by name; one of the same name is replaced, and one of null left out. */
   readonly files?: Readonly<Record<string, string | Uint8Array | null>>;
+  /** False: the image has no OpenSSL. */
+  readonly openssl?: boolean;
   /** Of the image's config. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -19,6 +21,7 @@ export interface Defect {
 export async function imageOf({
   app = 'nothing',
   files = {},
+  openssl = true,
   config,
 }: Defect): Promise<BuiltImage> {
   const assembly = await readFile(join(top, `fixtures/apps/defects/${app}/${app}.dll`));
@@ -33,7 +36,7 @@ export async function imageOf({
     layers: [
       [
         ...['etc', 'tmp', 'usr', 'usr/lib', 'app'].map((path) => directory(path)),
-        ...['libssl.so.3', 'libcrypto.so.3'].map((soname) =>
+        ...(openssl ? ['libssl.so.3', 'libcrypto.so.3'] : []).map((soname) =>
           file(`usr/lib/${soname}`, buildElf({ soname })),
         ),
         ...[...all].flatMap(([name, bytes]) =>
@@ -50,9 +53,14 @@ export async function imageOf({
   });
 }
 
+const webApps = new Set(['web', 'data-protection']);
+
 function runtimeConfig(app: string): string {
   const version = '10.0.0';
-  const names = ['Microsoft.NETCore.App', ...(app === 'web' ? ['Microsoft.AspNetCore.App'] : [])];
+  const names = [
+    'Microsoft.NETCore.App',
+    ...(webApps.has(app) ? ['Microsoft.AspNetCore.App'] : []),
+  ];
   return JSON.stringify({
     runtimeOptions: {
       tfm: 'net10.0',

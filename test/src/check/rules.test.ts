@@ -3,15 +3,22 @@ import { checkAddresses } from '../../../src/check/addresses.ts';
 import { checkCalls } from '../../../src/check/calls.ts';
 import { checkEnvironment } from '../../../src/check/environment.ts';
 import { findingOfFailure } from '../../../src/check/failure.ts';
-import { bySeverity, type Finding, sentenceOf } from '../../../src/check/finding.ts';
+import { bySeverity, type Finding, placeOf, sentenceOf } from '../../../src/check/finding.ts';
 import { checkConfig } from '../../../src/check/image-config.ts';
+import { checkImports } from '../../../src/check/imports.ts';
+import { missingOpenssl } from '../../../src/check/libraries.ts';
 import { originsIn } from '../../../src/check/origins.ts';
 import { ruleTitles } from '../../../src/check/rules.ts';
-import { checkServerGc } from '../../../src/check/server-gc.ts';
+import { scan } from '../../../src/check/scan.ts';
+import { checkServerGc, serverGcOf } from '../../../src/check/server-gc.ts';
 import { readSettings } from '../../../src/check/settings.ts';
-import { checkPaths } from '../../../src/check/written-paths.ts';
+import { checkLogConfigs, checkPaths } from '../../../src/check/written-paths.ts';
 import { filesOfTree } from '../../../src/dotnet/files.ts';
-import type { Assembly } from '../../../src/dotnet/metadata/assembly.ts';
+import type {
+  Assembly,
+  MemberReference,
+  NativeImport,
+} from '../../../src/dotnet/metadata/assembly.ts';
 import { ConvertError } from '../../../src/error.ts';
 import type { ExecutionConfig } from '../../../src/oci/config.ts';
 import { openContents } from '../../../src/tree/contents.ts';
@@ -45,29 +52,61 @@ const told = (findings: readonly Finding[]): readonly string[] =>
 const settings = (values: Readonly<Record<string, string>>) =>
   Object.entries(values).map(([key, value]) => ({ file: '/app/appsettings.json', key, value }));
 
+const nothing: Assembly = {
+  name: 'app',
+  version: '1.0.0.0',
+  machine: 0x14c,
+  readyToRun: 'no',
+  references: [],
+  types: [],
+  members: [],
+  imports: [],
+};
+
+const own = (parts: Partial<Assembly>, file = '/app/app.dll') => ({
+  file,
+  assembly: { ...nothing, ...parts },
+  isLibrary: false,
+});
+
+const library = (parts: Partial<Assembly>, file = '/app/Other.dll') => ({
+  ...own(parts, file),
+  isLibrary: true,
+});
+
+const call = (type: string, name: string, ...signature: number[]): MemberReference => ({
+  type,
+  name,
+  signature: Uint8Array.from(signature),
+});
+
 describe('checkCalls', () => {
-  const nothing: Assembly = {
-    name: 'app',
-    version: '1.0.0.0',
-    machine: 0x14c,
-    readyToRun: false,
-    references: [],
-    types: [],
-    members: [],
-    imports: [],
-  };
+  const check = (
+    assemblies: Parameters<typeof scan>[0],
+    { major = 10, env = {} }: { major?: number; env?: Readonly<Record<string, string>> } = {},
+  ): readonly string[] =>
+    checkCalls(scan(assemblies).used, { major, env: new Map(Object.entries(env)) }).map(
+      ({ severity, rule, evidence }) => `${severity} ${rule}: ${placeOf(evidence)}`,
+    );
 
   it.each([
     ['System.Drawing.Common', 'note windows-only'],
+    ['System.DirectoryServices.AccountManagement', 'note windows-only'],
+    ['System.Management.Automation', 'warning powershell'],
     ['Microsoft.Playwright', 'warning starts-browser'],
+    ['PuppeteerSharp', 'warning starts-browser'],
+    ['WebDriver', 'warning starts-browser'],
     ['System.IO.Ports', 'note serial-port'],
     ['Microsoft.Data.Sqlite', 'note writes-files'],
     ['Serilog.Sinks.File', 'note writes-files'],
   ])('finds a reference to %s (DOTNET.md 7)', (reference, wanted) => {
-    const assembly = { ...nothing, references: ['System.Runtime', reference] };
-    const found = checkCalls(assembly, '/app/app.dll', { isLibrary: false });
-    expect(found.map(({ severity, rule }) => `${severity} ${rule}`)).toEqual([wanted]);
-    expect(found[0]?.evidence).toEqual({ file: '/app/app.dll', found: reference });
+    const found = check([own({ references: ['System.Runtime', reference] })]);
+    expect(found).toEqual([`${wanted}: /app/app.dll: ${reference}`]);
+  });
+
+  it('has nothing against libraries that work on Linux, too', () => {
+    const references = ['System.DirectoryServices.Protocols', 'System.Management.Other'];
+    expect(check([own({ references })])).toEqual([]);
   });
 
   it.each([
@@ -75,9 +114,142 @@ describe('checkCalls', () => {
     ['libc.so.6', 'execve', true],
     ['libcrypto', 'system', false],
     ['libc', 'getpid', false],
-  ])('judges an import of %s!%s (DOTNET.md 7)', (library, name, isFound) => {
-    const assembly = { ...nothing, imports: [{ library, name }] };
-    expect(checkCalls(assembly, '/a', { isLibrary: false })).toHaveLength(isFound ? 1 : 0);
+  ])('judges an import of %s!%s (DOTNET.md 7)', (name, symbol, isFound) => {
+    const imports = [{ library: name, name: symbol }];
+    expect(check([own({ imports })])).toHaveLength(isFound ? 1 : 0);
+  });
+
+  it.each<[MemberReference, readonly string[]]>([
+    // (bool) and (bool, string): ECMA-335, II.23.1.16
+    [call('System.Threading.Mutex', '.ctor', 0x20, 1, 1, 2), []],
+    [call('System.Threading.Mutex', '.ctor', 0x20, 2, 1, 2, 14), ['warning named-mutex']],
+    // Seen on OSv: it answers that there is none.
+    [call('System.Threading.Mutex', 'TryOpenExisting', 0, 2, 2, 14, 16, 18, 9), []],
+    [call('System.Threading.EventWaitHandle', '.ctor', 0x20, 2, 1, 2, 17, 13), []],
+    [
+      call('System.Threading.EventWaitHandle', '.ctor', 0x20, 3, 1, 2, 17, 13, 14),
+      ['note named-handle'],
+    ],
+  ])('tells by the signature whether a handle has a name: %j (DOTNET.md 7)', (member, wanted) => {
+    const found = check([own({ members: [member] })]);
+    expect(found.map((one) => one.split(':')[0])).toEqual(wanted);
+  });
+
+  it('finds in libraries a note, one for all of them, and none beside a finding of the app', () => {
+    const members = [call('System.Diagnostics.Process', 'Start')];
+    const libraries = ['A', 'B', 'C', 'D', 'E', 'F'].map((name) =>
+      library({ members }, `/app/${name}.dll`),
+    );
+    const start = 'System.Diagnostics.Process.Start';
+    expect(check(libraries)).toEqual([
+      `note process-start: /app/A.dll: ${start}, also in B.dll, C.dll, D.dll and 2 more`,
+    ]);
+    expect(check([...libraries, own({ members })])).toEqual([
+      `warning process-start: /app/app.dll: ${start}`,
+    ]);
+  });
+
+  it('does not ask libraries for what they can do without', () => {
+    expect(check([library({ references: ['System.Drawing.Common'] })])).toEqual([]);
+  });
+
+  it('finds the start time of processes before .NET 8 only (OSV.md 9.1)', () => {
+    const members = [call('System.Diagnostics.Process', 'get_StartTime')];
+    const ask = (major: number) => check([own({ members })], { major }).length;
+    expect([ask(3), ask(0), ask(8), ask(10)]).toEqual([1, 1, 0, 0]);
+  });
+
+  it('tells by $HOME what becomes of the keys of data protection (DOTNET.md 4.4)', () => {
+    const services = 'Microsoft.Extensions.DependencyInjection.MvcServiceCollectionExtensions';
+    const app = own({ members: [call(services, 'AddRazorPages')] });
+    const kept = own({
+      members: [
+        call(services, 'AddRazorPages'),
+        call('Microsoft.AspNetCore.DataProtection.Redis', 'PersistKeysToStackExchangeRedis'),
+      ],
+    });
+    const rule = (env: Record<string, string>) => check([app], { env })[0]?.split(':')[0];
+    expect(rule({ HOME: '/tmp' })).toBe('warning data-protection');
+    expect(rule({ HOME: '/' })).toBe('note ephemeral-keys');
+    expect(rule({})).toBe('note ephemeral-keys');
+    expect(check([kept], { env: { HOME: '/tmp' } })).toEqual([]);
+  });
+});
+
+describe('missingOpenssl', () => {
+  const told = (...assemblies: readonly ReturnType<typeof own>[]) =>
+    missingOpenssl(scan(assemblies).cryptography).map(
+      ({ severity, evidence }) => `${severity} ${evidence.file} ${evidence.found}`,
+    );
+
+  it.each([
+    'System.Security.Cryptography.SHA256',
+    'System.Security.Cryptography.X509Certificates.X509Certificate2',
+    'System.Net.Security.SslStream',
+    'System.Net.Http.HttpClient',
+  ])('warns where the app or a library uses %s (DOTNET.md 4.2)', (type) => {
+    expect(told(own({ types: ['System.Console', type] }))).toEqual([
+      `warning /app/app.dll ${type}`,
+    ]);
+    expect(told(own({}), library({ types: [type] }))).toEqual([`warning /app/Other.dll ${type}`]);
+  });
+
+  it('warns where Kestrel is told to speak HTTPS', () => {
+    const type = 'Microsoft.AspNetCore.Hosting.ListenOptionsHttpsExtensions';
+    expect(told(own({ members: [call(type, 'UseHttps')] }))).toHaveLength(1);
+  });
+
+  it.each([
+    'System.Security.Cryptography.CryptographicException',
+    'System.Security.Cryptography.CryptoStream',
+    'System.Net.Http.Json.HttpContentJsonExtensions',
+    'System.Net.Sockets.Socket',
+  ])('has nothing to say of %s', (type) => {
+    expect(told(own({ types: [type] }))).toEqual([]);
+  });
+});
+
+describe('checkImports', () => {
+  const guest = { libraries: new Set(['libgit2.so']), exports: new Set(['getpid']) };
+  const check = (library: string, name: string, isLibrary = false): readonly string[] => {
+    const imported = [{ file: '/app/app.dll', isLibrary, library, name }];
+    return checkImports(imported, guest).map(
+      ({ severity, evidence, consequence }) =>
+        `${severity} ${evidence.found} ${/\w+Exception/.exec(consequence)?.[0]}`,
+    );
+  };
+
+  it.each<[string, string, readonly string[]]>([
+    ['libnowhere', 'f', ['warning libnowhere!f DllNotFoundException']],
+    ['libnowhere.so.3', 'f', ['warning libnowhere.so.3!f DllNotFoundException']],
+    ['git2', 'f', []],
+    ['libgit2', 'f', []],
+    ['libgit2.so', 'f', []],
+    ['libc', 'getpid', []],
+    ['libc', 'nothing', ['warning libc!nothing EntryPointNotFoundException']],
+    ['libc.so.6', 'fork', []],
+    ['libm.so.6', 'cos', ['warning libm.so.6!cos EntryPointNotFoundException']],
+    // For other systems, and what no name tells
+    ['kernel32.dll', 'CreateFile', []],
+    ['kernel32', 'CreateFile', []],
+    ['libSystem.dylib', 'f', []],
+    ['libobjc', 'f', []],
+    ['/usr/lib/libproc.so', 'f', []],
+  ])('judges an import of %s!%s by the app', (library, name, wanted) => {
+    expect(check(library, name)).toEqual(wanted);
+  });
+
+  it('tells of libraries what the kernel lacks only, as a note', () => {
+    expect(check('libnowhere', 'f', true)).toEqual([]);
+    expect(check('libc', 'nothing', true)).toEqual([
+      'note libc!nothing EntryPointNotFoundException',
+    ]);
+  });
+
+  it('says nothing of functions where the kernel is not known', () => {
+    const one: NativeImport = { library: 'libc', name: 'nothing' };
+    const imported = [{ file: '/app/app.dll', isLibrary: false, ...one }];
+    expect(checkImports(imported, { libraries: new Set() })).toEqual([]);
   });
 });
 
@@ -142,8 +314,17 @@ describe('checkAddresses', () => {
     env: Readonly<Record<string, string>>,
     values: Readonly<Record<string, string>> = {},
     args: readonly string[] = [],
-  ): readonly string[] =>
-    told(checkAddresses({ aspnet: true, args }, new Map(Object.entries(env)), settings(values)));
+    exposed: readonly string[] = [],
+  ): readonly string[] => {
+    const app = { aspnet: true, args, workingDirectory: '/app' };
+    const listener = {
+      app,
+      env: new Map(Object.entries(env)),
+      settings: settings(values),
+      exposed,
+    };
+    return told(checkAddresses(listener, filesWith({ '/app/x.pfx': 'certificate' })));
+  };
 
   it.each<[string, Parameters<typeof check>, readonly string[]]>([
     ['nothing is set', [{}], []],
@@ -197,8 +378,53 @@ describe('checkAddresses', () => {
     ],
     [
       'HTTPS with a certificate of a variable',
-      [{ ASPNETCORE_URLS: 'https://+:443', ASPNETCORE_Kestrel__Certificates__Default__Path: '/x' }],
+      [
+        {
+          ASPNETCORE_URLS: 'https://+:443',
+          ASPNETCORE_Kestrel__Certificates__Default__Path: 'x.pfx',
+          Kestrel__Certificates__Default__Password: 'secret',
+        },
+      ],
       [],
+    ],
+    [
+      'HTTPS with a certificate that is not there',
+      [{ ASPNETCORE_URLS: 'https://+:443', Kestrel__Certificates__Default__Path: '/https/x.pfx' }],
+      ['certificate-not-found Kestrel__Certificates__Default__Path=/https/x.pfx'],
+    ],
+    [
+      'a certificate and no HTTPS',
+      [{ ASPNETCORE_URLS: 'http://+:80', Kestrel__Certificates__Default__Path: '/https/x.pfx' }],
+      [],
+    ],
+    [
+      'a Unix socket',
+      [{ ASPNETCORE_URLS: 'http://unix:/tmp/app.sock' }],
+      ['unix-socket ASPNETCORE_URLS=http://unix:/tmp/app.sock'],
+    ],
+    [
+      'an endpoint of the command line',
+      [
+        { Kestrel__Endpoints__Http__Url: 'http://+:80' },
+        {},
+        ['--Kestrel:Endpoints:Http:Url=http://localhost:80'],
+      ],
+      ['loopback-only --Kestrel:Endpoints:Http:Url http://localhost:80'],
+    ],
+    ['ports of settings', [{}, { HTTP_PORTS: '8080' }, [], ['8080/tcp']], []],
+    [
+      'ports of the command line over variables',
+      [{ ASPNETCORE_HTTP_PORTS: '80' }, {}, ['--http_ports', '81'], ['80/tcp']],
+      ['exposed-port --http_ports 81'],
+    ],
+    ['one exposed port is used', [{ HTTP_PORTS: '80' }, {}, [], ['80/tcp', '443/tcp']], []],
+    ['any port is used', [{ URLS: 'http://+:0' }, {}, [], ['80/tcp']], []],
+    ['UDP is exposed', [{ HTTP_PORTS: '80' }, {}, [], ['53/udp']], []],
+    ['the port of HTTP is meant', [{ URLS: 'http://[::]' }, {}, [], ['80']], []],
+    [
+      'no exposed port is used',
+      [{ ASPNETCORE_HTTP_PORTS: '8080' }, {}, [], ['80/tcp', '443/tcp']],
+      ['exposed-port ASPNETCORE_HTTP_PORTS=8080'],
     ],
   ])(
     'judges what counts when %s (DOTNET.md 7: https:// and no certificate)',
@@ -209,7 +435,9 @@ describe('checkAddresses', () => {
 
   it('has no interest in an app that is none of ASP.NET Core', () => {
     const env = new Map([['ASPNETCORE_URLS', 'http://localhost:1']]);
-    expect(checkAddresses({ aspnet: false, args: [] }, env, [])).toEqual([]);
+    const app = { aspnet: false, args: [], workingDirectory: '/app' };
+    const listener = { app, env, settings: [], exposed: [] };
+    expect(checkAddresses(listener, filesWith({}))).toEqual([]);
   });
 });
 
@@ -224,6 +452,8 @@ describe('checkPaths', () => {
     ['Serilog:WriteTo:0:Args:path', 'logs/app-.txt', true],
     ['Serilog:WriteTo:0:Args:path', '../tmp/app.txt', false],
     ['Logging:File:Path', '/var/log/app.log', true],
+    ['NLog:targets:file:fileName', `\${basedir}/logs/\${shortdate}.txt`, true],
+    ['NLog:targets:file:fileName', `\${tempdir}/app.txt`, false],
     ['Certificate:Path', '/app/cert.pfx', false],
     ['Text', 'logs/app.log', false],
   ])(
@@ -235,6 +465,45 @@ describe('checkPaths', () => {
   );
 });
 
+describe('checkLogConfigs', () => {
+  const app = { assembly: '/app/app.dll', executable: '/usr/bin/dotnet' };
+  const written = (name: string, text: string): readonly string[] =>
+    checkLogConfigs(filesWith({ [`/app/${name}`]: text }), app).map(
+      ({ rule, evidence }) => `${rule} ${evidence.file} ${evidence.found}`,
+    );
+
+  it.each([
+    [
+      'nlog.config',
+      `<nlog internalLogFile="/tmp/i.txt"><target name="f" fileName="\${basedir}/logs/a.log"/></nlog>`,
+      [`read-only-path /app/nlog.config \${basedir}/logs/a.log`],
+    ],
+    [
+      'NLog.config',
+      "<target fileName = 'logs/a.log'/>",
+      ['read-only-path /app/NLog.config logs/a.log'],
+    ],
+    ['NLog.config', `<target fileName="\${tempdir}/a.log"/><!-- <t fileName="a.log"/> -->`, []],
+    ['NLog.config', '<target fileName="/tmp/a.log"/><!-- fileName="a.log"', []],
+    [
+      'log4net.config',
+      '<appender><file type="x" value="logs/a.log" /></appender>',
+      ['read-only-path /app/log4net.config logs/a.log'],
+    ],
+    ['other.config', '<target fileName="a.log"/>', []],
+  ])('finds in %s what is written: %s (DOTNET.md 7: logs)', (name, text, wanted) => {
+    expect(written(name, text)).toEqual(wanted);
+  });
+
+  it('takes a moment for hostile ones', () => {
+    for (const piece of ['<!--', '<file ', ' fileName=', ' fileName="', ' ']) {
+      const text = piece.repeat((1 << 20) / piece.length);
+      expect(written('NLog.config', text).length).toBeLessThan(2);
+      expect(written('log4net.config', text)).toEqual([]);
+    }
+  });
+});
+
 describe('checkServerGc', () => {
   const app = { assembly: '/app/web.dll' };
   const asks = JSON.stringify({
@@ -242,19 +511,39 @@ describe('checkServerGc', () => {
   });
   const files = filesWith({ '/app/web.runtimeconfig.json': asks });
 
+  const check = (
+    given: Partial<Parameters<typeof serverGcOf>[0]>,
+    env: Readonly<Record<string, string>> = {},
+    tree = files,
+    bundle?: Parameters<typeof serverGcOf>[2],
+  ): readonly string[] => {
+    const executable = '/app/start';
+    const entries = new Map(Object.entries(env));
+    return told(checkServerGc(serverGcOf({ executable, ...given }, tree, bundle, entries)));
+  };
+
   it.each<[Record<string, string>, readonly string[]]>([
     [{}, ['server-gc System.GC.Server=true']],
     [{ DOTNET_gcServer: '0' }, []],
     [{ COMPlus_gcServer: '1' }, ['server-gc COMPlus_gcServer=1']],
   ])('finds server garbage collection where the variables are %j (DOTNET.md 7)', (env, wanted) => {
-    expect(told(checkServerGc(app, files, new Map(Object.entries(env))))).toEqual(wanted);
+    expect(check(app, env)).toEqual(wanted);
+  });
+
+  it('finds what a single-file app asks for inside of itself (DOTNET.md 1.2)', () => {
+    const bundle = {
+      files: [],
+      deps: undefined,
+      runtimeConfig: Buffer.from(asks),
+      entry: 'web.dll',
+      open: () => undefined,
+    };
+    expect(check({}, {}, filesWith({}), bundle)).toEqual(['server-gc System.GC.Server=true']);
   });
 
   it('finds nothing where nothing asks for it', () => {
-    expect(
-      checkServerGc(app, filesWith({ '/app/web.runtimeconfig.json': '{' }), new Map()),
-    ).toEqual([]);
-    expect(checkServerGc({}, files, new Map())).toEqual([]);
+    expect(check(app, {}, filesWith({ '/app/web.runtimeconfig.json': '{' }))).toEqual([]);
+    expect(check({})).toEqual([]);
   });
 });
 

@@ -44,16 +44,16 @@ describe('osv-convert check', () => {
 
 Will fail when it is used
   process-start  /app/process-start.dll: System.Diagnostics.Process.Start
-    OSv runs one process: Process.Start throws Win32Exception
+    OSv runs one process: Process.Start throws Win32Exception, or ArgumentException where output is redirected
     to change: do the work in the app itself, or ask a service outside of the machine for it
 
 Different on OSv
   hardware-exceptions  /app/process-start.dll: .NET 10.0
-    a NullReferenceException or DivideByZeroException that the processor raises ends the machine, even if it would be caught
-    to change: test for null and zero before, or use a kernel that fills in signal frames
+    a null reference ends the machine, even where NullReferenceException would be caught
+    to change: test for null before, or use a kernel that fills in signal frames
   memory  /app/process-start.dll: 4 KiB of code
-    the machine needs 144 MiB or more: 128 MiB as measured for the smallest app and twice its code, without what it allocates
-    to change: osv-convert run --memory 512M
+    the machine needs at least 56 MiB to start it: 48 MiB as measured for the smallest app of its kind, and one and a half times its code; what it allocates comes on top
+    to change: begin with 256 MiB: osv-convert run --memory 256M
   kernel-unknown  no kernel in the store
     missing functions, thread-local data and timers were not checked
     to change: osv-convert kernel fetch, and check again
@@ -85,14 +85,14 @@ Different on OSv
     expect(code).toBe(exitCodes.ok);
     const log = JSON.parse(stdout);
     const [{ tool, results }] = log.runs;
-    expect(log.version).toBe('2.1.0');
+    expect((await createValidator('check-sarif'))(log)).toBeUndefined();
     expect(tool.driver.name).toBe('osv-convert');
     expect(results[0]).toEqual({
       ruleId: 'process-start',
       ruleIndex: 0,
       level: 'warning',
       message: {
-        text: 'System.Diagnostics.Process.Start: OSv runs one process: Process.Start throws Win32Exception. To change: do the work in the app itself, or ask a service outside of the machine for it.',
+        text: 'System.Diagnostics.Process.Start: OSv runs one process: Process.Start throws Win32Exception, or ArgumentException where output is redirected. To change: do the work in the app itself, or ask a service outside of the machine for it.',
       },
       locations: [
         {
@@ -113,6 +113,16 @@ Different on OSv
     const without = results.find(({ ruleId }: { ruleId: string }) => ruleId === 'kernel-unknown');
     const { artifactLocation } = without.locations[0].physicalLocation;
     expect(artifactLocation.uri).toBe('localhost/starts%3Aa');
+  });
+
+  it('fails for a runtime that is not there, which is no fault of the image', async () => {
+    const empty = await mkdtemp(join(folder, 'empty-'));
+    for (const name of ['runtime/nope', 'nope', join(folder, 'nowhere'), empty]) {
+      const words = ['check', `oci:${join(folder, 'starts')}:a`, '--store', join(folder, 'store')];
+      const { code, stdout, stderr } = await runCli([...words, '--runtime', name]);
+      expect([code, stdout]).toEqual([exitCodes.runtime, '']);
+      expect(stderr).toContain('(RUNTIME_NOT_FOUND)');
+    }
   });
 
   it('refuses --sarif with --json', async () => {
