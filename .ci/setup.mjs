@@ -12,6 +12,7 @@ const debian = {
   'docker-registry': { package: 'docker-registry', for: 'tests against a real registry server' },
   skopeo: { package: 'skopeo', for: 'tests that push and read with skopeo' },
   umoci: { package: 'umoci', for: 'tests that read the store with umoci' },
+  bwrap: { package: 'bubblewrap', for: 'running built trees with nothing else around them' },
   setfattr: { package: 'attr', for: 'owners in folders that flatten writes' },
   'qemu-img': { package: 'qemu-utils', for: 'tests of disks with qemu-img' },
   'qemu-system-x86_64': { package: 'qemu-system-x86', for: 'booting disks' },
