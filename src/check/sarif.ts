@@ -27,7 +27,7 @@ export function sarifOf(
       {
         tool: { driver: { ...tool, rules: rules.map(descriptorOf) } },
         columnKind: 'utf16CodeUnits',
-        properties: { imageName: reference, imageDigest: digest },
+        properties: { imageName: wellFormed(reference), imageDigest: digest },
         results: findings.map((finding) => ({
           ruleId: finding.rule,
           ruleIndex: indexes.get(finding.rule),
@@ -59,11 +59,16 @@ function nameOf(rule: RuleID): string {
 }
 
 function messageOf({ evidence, consequence, fix }: Finding): string {
-  return `${evidence.found}: ${sentence(consequence)} To change: ${sentence(fix)}`;
+  return `${wellFormed(evidence.found)}: ${sentence(consequence)} To change: ${sentence(fix)}`;
 }
 
 function sentence(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
+  return wellFormed(/[.!?]$/.test(text) ? text : `${text}.`);
+}
+
+/** Names that are not UTF-8 carry halves of surrogate pairs, at which some readers of JSON refuse the log. */
+function wellFormed(text: string): string {
+  return Buffer.from(text).toString();
 }
 
 /** SARIF 2.1.0, 3.28. What comes from the image's config is placed at the image itself. */
@@ -74,7 +79,7 @@ function locationOf(reference: string, { file, found }: Evidence): object {
       // Viewers show no result without one.
       region: { startLine: 1 },
     },
-    logicalLocations: [{ fullyQualifiedName: found }],
+    logicalLocations: [{ fullyQualifiedName: wellFormed(found) }],
   };
 }
 
@@ -86,7 +91,5 @@ function relatedOf(reference: string, { found, alsoIn = [] }: Evidence): object 
 
 /** A relative reference (RFC 3986, 4.2), in which no `:` looks like the end of a scheme. */
 function uriOf(path: string): string {
-  // Bytes that are not UTF-8 have no place in it.
-  const text = Buffer.from(path).toString();
-  return text.split('/').map(encodeURIComponent).join('/');
+  return wellFormed(path).split('/').map(encodeURIComponent).join('/');
 }

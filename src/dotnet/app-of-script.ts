@@ -1,5 +1,5 @@
 import { readElf } from '../elf/read.ts';
-import { baseName, type Command, pathFrom } from './command.ts';
+import { baseName, type Command, inits, pathFrom } from './command.ts';
 import { type Files, isDirectory, isFile } from './files.ts';
 import { readShellWords, type ShellWord } from './shell-words.ts';
 
@@ -19,11 +19,11 @@ export interface ScriptStart {
 
 /** Lines of a script, and of commands in it, that are looked at. */
 const lineCap = 500;
-const commandCap = 2000;
+const commandCap = 500;
+const scriptCap = 64 << 10;
 
 /** Words before a command that leave what it starts as it is. */
 const before = new Set(['exec', 'nohup', 'then', 'do', 'else', '{', '(', 'time']);
-const inits = new Set(['tini', 'dumb-init', 'catatonit']);
 const asUser = new Set(['gosu', 'su-exec']);
 
 /**
@@ -64,19 +64,20 @@ function wordsOf(
   env: ReadonlyMap<string, string>,
 ): ReturnType<typeof readShellWords> {
   const text = line
-    .replace(/\s*"?\$[@*]"?/g, '')
+    .replace(/(?<!\s)\s*"?\$[@*]"?/g, '')
     .replace(
       /\$\{([A-Za-z_]\w*):?-([^${}]*)\}/g,
       (_, name: string, value: string) => env.get(name) ?? value,
     );
   const names = [...text.matchAll(/\$\{?([A-Za-z_]\w*)/g)].map(([, name = '']) => name);
-  const unset = names.map((name): [string, string] => [name, `$${name}`]);
-  return readShellWords(text, { env: new Map([...unset, ...env]), parameters: [] });
+  const used = names.map((name): [string, string] => [name, env.get(name) ?? `$${name}`]);
+  return readShellWords(text, { env: new Map(used), parameters: [] });
 }
 
 /** The commands of a script, roughly: cut at what stands between commands. */
 function commandsOf(script: string): readonly string[] {
   return script
+    .slice(0, scriptCap)
     .replaceAll('\\\n', ' ')
     .split('\n', lineCap)
     .filter((line) => !line.trimStart().startsWith('#'))

@@ -92,8 +92,11 @@ function readManifest(reader: Reader, fileSize: number): Bundle | string {
     if (file.offset + stored > fileSize) {
       return `the bundled file ${JSON.stringify(file.path)} ends outside the bundle`;
     }
-    if (file.path.split('/').includes('..') || file.path.startsWith('/')) {
+    if (file.path.split('/').some((name) => ['', '.', '..'].includes(name))) {
       return `the bundled file ${JSON.stringify(file.path)} lies outside the app`;
+    }
+    if (file.path.includes('\0')) {
+      return `the bundled file ${JSON.stringify(file.path)} has a NUL in its name`;
     }
     files.push(file);
   }
@@ -106,7 +109,7 @@ function readManifest(reader: Reader, fileSize: number): Bundle | string {
 }
 
 /** Whether the host writes the file to disk, in bundles that do not extract everything. */
-export function needsExtraction({ type }: BundledFile): boolean {
+function needsExtraction({ type }: BundledFile): boolean {
   return type === 'native' || type === 'symbols' || type === 'unknown';
 }
 

@@ -9,7 +9,7 @@ import { baseFramework, type DotnetFolder, readDotnetFolder } from './installed.
 import { runtimeMissing } from './messages.ts';
 import { defaultDotnetRoot } from './muxer.ts';
 import { type Resolution, resolveFrameworks } from './resolve.ts';
-import { findApphostFolders, findDotnetFolders, findHostRuntimes } from './runtimes.ts';
+import { findApphostFolder, findDotnetFolders, findHostRuntimes } from './runtimes.ts';
 import { settingsOf } from './settings.ts';
 
 /** Where a runtime may come from; `auto` is the image, then what is kept in the store, then the host. */
@@ -159,12 +159,19 @@ function candidatesOf(
   }
 }
 
-/** Those that the app would use in a container: `dotnet` looks nowhere but beside itself. */
+/**
+ * The one that the app would use in a container: `dotnet` looks nowhere but beside itself. All that may
+ * serve where the image starts a `dotnet` that it has not.
+ */
 function foldersOfImage(app: DotnetApp, files: Files): readonly DotnetFolder[] {
-  if (app.launcher !== 'muxer') return findApphostFolders(files, app.env, app.dotnetFolder);
-  return isFile(files, app.executable)
-    ? [readDotnetFolder(files, folderOf(app.executable)) ?? []].flat()
-    : findDotnetFolders(files, app.env);
+  if (app.launcher === 'muxer' && !isFile(files, app.executable)) {
+    return findDotnetFolders(files, app.env);
+  }
+  const folder =
+    app.launcher === 'muxer'
+      ? readDotnetFolder(files, folderOf(app.executable))
+      : findApphostFolder(files, app.env, app.dotnetFolder);
+  return folder === undefined ? [] : [folder];
 }
 
 function ofPlace({ name, tree, contents }: RuntimePlace): RuntimeCandidate[] {

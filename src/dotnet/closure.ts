@@ -33,6 +33,9 @@ export interface MissingLibrary {
   readonly required: boolean;
 }
 
+/** Names of libraries that are looked for; the rest of a hostile image goes unread. */
+const nameCap = 4096;
+
 /** Everything `binaries` need, and what that needs, looked for in `places` in turn. */
 export function closeOverLibraries(
   binaries: readonly Binary[],
@@ -50,7 +53,7 @@ export function closeOverLibraries(
       continue;
     }
     for (const soname of elf.needed) {
-      if (kernelSonames.has(soname) || seen.has(soname)) {
+      if (kernelSonames.has(soname) || seen.has(soname) || seen.size === nameCap) {
         continue;
       }
       seen.add(soname);

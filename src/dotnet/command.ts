@@ -14,6 +14,9 @@ export interface Command {
 
 export const shells = new Set(['sh', 'bash', 'dash', 'ash', 'zsh', 'busybox']);
 
+/** Programs that only start another one and reap zombies. */
+export const inits = new Set(['tini', 'tini-static', 'dumb-init', 'catatonit']);
+
 export function absolute(directory: string): string {
   return directory.startsWith('/') ? directory : `/${directory}`;
 }

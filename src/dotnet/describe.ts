@@ -43,7 +43,7 @@ function describeProgram(image: Image): DotnetApp {
   if (program === undefined) {
     throw new ConvertError(
       'APP_NOT_FOUND',
-      `finding the app: the image starts ${JSON.stringify(name)}, and that is no file in it; ${namedCandidates(image.tree)}`,
+      `finding the app: the image starts ${JSON.stringify(name.slice(0, 400))}, and that is no file in it; ${namedCandidates(image.tree)}`,
       { hint: entryPointHint(image.tree) },
     );
   }

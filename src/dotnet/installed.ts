@@ -32,7 +32,7 @@ export interface DotnetFolder {
 
 export const baseFramework = 'Microsoft.NETCore.App';
 
-/** At most so many names or versions are looked at: an image may hold any number of folders. */
+/** At most so many names, versions of each, and frameworks in all are looked at: an image may hold any number. */
 const folderCap = 1000;
 
 /**
@@ -56,14 +56,15 @@ export function readDotnetFolder(files: Files, path: string): DotnetFolder | und
   if (problem !== undefined) {
     return { path: root.path, hostfxr, frameworks: [], unusable: [], problems: [problem] };
   }
-  const found = namesIn(files, `${root.path}/shared`).flatMap((name) =>
-    versionsIn(files, `${root.path}/shared/${name}`).map((version) => {
-      const path = `${root.path}/shared/${name}/${version.text}`;
-      const config = frameworkConfig(files, `${path}/${name}.runtimeconfig.json`);
-      const problem = problemOfFramework(files, path, name);
-      return { framework: { name, version, path, ...config }, problem };
-    }),
+  const named = namesIn(files, `${root.path}/shared`).flatMap((name) =>
+    versionsIn(files, `${root.path}/shared/${name}`).map((version) => ({ name, version })),
   );
+  const found = named.slice(0, folderCap).map(({ name, version }) => {
+    const path = `${root.path}/shared/${name}/${version.text}`;
+    const config = frameworkConfig(files, `${path}/${name}.runtimeconfig.json`);
+    const problem = problemOfFramework(files, path, name);
+    return { framework: { name, version, path, ...config }, problem };
+  });
   return {
     path: root.path,
     hostfxr,

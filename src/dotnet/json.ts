@@ -10,6 +10,9 @@ export function objectOf(value: unknown): JsonObject | undefined {
 /** Arrays and objects in each other: no file of .NET has twenty, and a hostile one would fill the stack. */
 const depthCap = 500;
 
+/** Values in all: the largest deps.json have some 10,000, and 16 MiB of empty objects would take a gigabyte. */
+const valueCap = 500_000;
+
 /**
  * JSON as the .NET host reads it since .NET 5 (src/native/corehost/json_parser.cpp, rapidjson): comments
  * and a byte order mark are allowed, of a name used twice the first counts, and what follows the value, or
@@ -21,8 +24,19 @@ export function parseHostJson(bytes: Uint8Array): unknown {
   return openParser(new TextDecoder().decode(bytes))(0);
 }
 
+/** The members of an object; undefined for what is no JSON, or no object, which is for the host to refuse. */
+export function hostObjectOf(bytes: Uint8Array): JsonObject | undefined {
+  try {
+    return objectOf(parseHostJson(bytes));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
 function openParser(text: string): (depth: number) => unknown {
   let at = 0;
+  let values = 0;
 
   function fail(wanted: string): never {
     throw new SyntaxError(`wanted ${wanted} at character ${at}`);
@@ -51,7 +65,9 @@ function openParser(text: string): (depth: number) => unknown {
 
   function parseValue(depth: number): unknown {
     skipBlank();
+    values += 1;
     if (depth > depthCap) fail('no more than so many arrays and objects in each other');
+    if (values > valueCap) fail(`at most ${valueCap} values`);
     const sign = text[at];
     if (sign === '{') return parseObject(depth);
     if (sign === '[') return parseArray(depth);

@@ -90,10 +90,7 @@ export async function noSuchRuntime(
     'RUNTIME_NOT_FOUND',
     `${action} a runtime: found ${found}, wanted ${name}`,
     {
-      hint:
-        names.length === 0
-          ? 'osv-convert runtime add host'
-          : `osv-convert runtime ls shows them; name one of: ${names.join(', ')}`,
+      hint: names.length === 0 ? 'osv-convert runtime add host' : 'osv-convert runtime ls',
     },
   );
 }

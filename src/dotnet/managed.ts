@@ -3,7 +3,7 @@ import { baseName, type Command, folderOf, pathFrom } from './command.ts';
 import { type Files, isFile, readWhole } from './files.ts';
 import { lastOption } from './host-options.ts';
 import { problemOfBinary } from './installed.ts';
-import { objectOf, parseHostJson } from './json.ts';
+import { hostObjectOf, objectOf } from './json.ts';
 import { isLinkedToMusl } from './musl.ts';
 import { muslRefusal } from './musl-refusal.ts';
 import { hostJsonCap, type RuntimeConfig, readRuntimeConfig } from './runtimeconfig.ts';
@@ -64,17 +64,9 @@ function givenFile(
 
 /** `runtimeTarget` of a deps.json is `.NETCoreApp,Version=v10.0/linux-x64`, or without the RID. */
 function ridOf(depsJson: Uint8Array | undefined): string | undefined {
-  if (depsJson === undefined) {
-    return undefined;
-  }
-  try {
-    const target = objectOf(parseHostJson(depsJson))?.get('runtimeTarget');
-    const name = objectOf(target)?.get('name') ?? target;
-    return typeof name === 'string' ? name.split('/')[1] : undefined;
-  } catch {
-    // The host itself will say what is wrong with it; for us it is a hint only.
-    return undefined;
-  }
+  const target = depsJson && hostObjectOf(depsJson)?.get('runtimeTarget');
+  const name = objectOf(target)?.get('name') ?? target;
+  return typeof name === 'string' ? name.split('/')[1] : undefined;
 }
 
 /**

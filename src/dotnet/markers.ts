@@ -123,7 +123,6 @@ export function ilcVersion(access: SyncAccess, elf: Elf): string | undefined {
   return /\.NET: ilc ([0-9]+\.[0-9]+\.[0-9]+)/.exec(text)?.[1];
 }
 
-const icuName = [Buffer.from('libicuuc')];
 const searchStep = 1 << 20;
 const searchCap = 512 << 20;
 
@@ -132,7 +131,12 @@ const searchCap = 512 << 20;
  * for programs too large to be searched.
  */
 export function looksForIcu(access: SyncAccess, elf: Elf): boolean {
-  return holds(access, elf, icuName) !== false;
+  return mayHold(access, elf, 'libicuuc');
+}
+
+/** Whether a name stands in what is loaded of a program. True for programs too large to be searched. */
+export function mayHold(access: SyncAccess, elf: Elf, name: string): boolean {
+  return holds(access, elf, [Buffer.from(name)]) !== false;
 }
 
 /** A name by which a Native AOT program with ASP.NET Core in it is known; such a program has no list of parts. */

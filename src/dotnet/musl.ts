@@ -2,7 +2,7 @@ import type { Elf } from '../elf/elf.ts';
 import { readElf } from '../elf/read.ts';
 import { folderOf } from './command.ts';
 import { type Files, isFile, readWhole } from './files.ts';
-import { objectOf, parseHostJson } from './json.ts';
+import { hostObjectOf, objectOf } from './json.ts';
 import { hostJsonCap } from './runtimeconfig.ts';
 import { libraryFolders } from './sonames.ts';
 import { compareVersions, parseVersion } from './version.ts';
@@ -75,7 +75,7 @@ function depsMarks(files: Files, { assembly, deps }: MuslProgram): readonly stri
   const path = deps?.path ?? assembly?.replace(/\.[^./]*$/, '.deps.json');
   const bytes =
     deps?.bytes ?? (path === undefined ? undefined : readWhole(files, path, hostJsonCap));
-  const document = bytes === undefined ? undefined : parsed(bytes);
+  const document = bytes === undefined ? undefined : hostObjectOf(bytes);
   const target =
     objectOf(document?.get('runtimeTarget'))?.get('name') ?? document?.get('runtimeTarget');
   const rid = typeof target === 'string' ? (target.split('/')[1] ?? '') : '';
@@ -85,15 +85,6 @@ function depsMarks(files: Files, { assembly, deps }: MuslProgram): readonly stri
     ...(muslRid.test(rid) ? [`${path} is for ${rid}`] : []),
     ...(pack === undefined ? [] : [`${path} has ${pack}`]),
   ];
-}
-
-/** The host itself says what is wrong with a deps.json. */
-function parsed(bytes: Uint8Array): ReturnType<typeof objectOf> {
-  try {
-    return objectOf(parseHostJson(bytes));
-  } catch {
-    return undefined;
-  }
 }
 
 const loaders = ['/lib/ld-musl-x86_64.so.1', '/usr/lib/ld-musl-x86_64.so.1'];

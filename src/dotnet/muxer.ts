@@ -75,8 +75,8 @@ function notAnApp({ tree, command }: Image, name: string | undefined): ConvertEr
     name === undefined
       ? 'dotnet is given no app'
       : /\.(?:dll|exe)$/i.test(name)
-        ? `there is no file ${JSON.stringify(pathFrom(command, name))}`
-        : `${JSON.stringify(name)} is no app but for dotnet itself`;
+        ? `there is no file ${JSON.stringify(pathFrom(command, name).slice(0, 400))}`
+        : `${JSON.stringify(name.slice(0, 400))} is no app but for dotnet itself`;
   return new ConvertError(
     'APP_NOT_FOUND',
     `finding the app: ${where}: ${problem}; wanted a .dll; ${namedCandidates(tree)}`,

@@ -1,5 +1,5 @@
 import { baseName } from './command.ts';
-import { type JsonObject, objectOf, parseHostJson } from './json.ts';
+import { hostObjectOf, type JsonObject, objectOf } from './json.ts';
 
 /** A native library of a package, as a deps.json names it (DOTNET.md 2.7). */
 export interface NativeAsset {
@@ -13,12 +13,7 @@ export interface NativeAsset {
 
 /** The native libraries that the target of a deps.json names; none for what is no deps.json, which is for the host to say. */
 export function nativeAssetsOf(bytes: Uint8Array): readonly NativeAsset[] {
-  let document: JsonObject | undefined;
-  try {
-    document = objectOf(parseHostJson(bytes));
-  } catch {
-    return [];
-  }
+  const document = hostObjectOf(bytes);
   const named = document?.get('runtimeTarget');
   const name = objectOf(named)?.get('name') ?? named;
   const target = objectOf(objectOf(document?.get('targets'))?.get(String(name)));

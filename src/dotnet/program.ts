@@ -6,6 +6,9 @@ import { scriptRefused, shellRefused } from './script.ts';
 /** PATH of a container whose image sets none (runc and Docker alike). */
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** Of the name of a file on Linux (NAME_MAX). */
+const nameCap = 255;
+
 /** Bytes of a script that are read. */
 const scriptCap = 64 << 10;
 
@@ -19,7 +22,9 @@ export function findProgram(root: Rootfs, command: Command): FoundPath | undefin
   const { name, args, env } = command;
   const candidates = name.includes('/')
     ? [pathFrom(command, name)]
-    : (env.get('PATH') ?? defaultPath).split(':').map((folder) => `${absolute(folder)}/${name}`);
+    : name.length > nameCap
+      ? []
+      : foldersOf(env.get('PATH') ?? defaultPath).map((folder) => `${absolute(folder)}/${name}`);
   const found = candidates
     .map((path) => files.find(path))
     .find((found) => found?.kind === 'file' && (name.includes('/') || (found.mode & 0o111) !== 0));
@@ -45,6 +50,11 @@ export function findProgram(root: Rootfs, command: Command): FoundPath | undefin
     );
   }
   return found;
+}
+
+/** Each once: a hostile image may have a million times the same. */
+function foldersOf(path: string): readonly string[] {
+  return [...new Set(path.split(':'))];
 }
 
 function textOf(files: Files, path: string): string | undefined {

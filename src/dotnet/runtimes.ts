@@ -11,46 +11,53 @@ const locationCap = 4096;
 
 /**
  * The .NET folders of a file system, the one that its user would get first: the folder of `dotnet` on
- * PATH, then those of `findApphostFolders`, then where people put it by hand.
+ * PATH, what variables and files name, the usual places.
  */
 export function findDotnetFolders(
   files: Files,
   env: ReadonlyMap<string, string>,
 ): readonly DotnetFolder[] {
-  const onPath = (env.get('PATH') ?? '/usr/local/bin:/usr/bin:/bin')
-    .split(':')
-    .flatMap((folder) => folderOfMuxer(files, `${folder}/dotnet`));
-  return foldersAt(files, [...onPath, ...apphostPlaces(files, env), '/usr/local/share/dotnet']);
-}
-
-/**
- * The .NET folders that an apphost would use, in its order: the one its project names, DOTNET_ROOT_X64,
- * DOTNET_ROOT, /etc/dotnet/install_location*, and the places that builds of .NET have as their default. PATH
- * is not looked at; what is not there gives way to the next (dotnet/designs, install-locations; as seen of 10).
- */
-export function findApphostFolders(
-  files: Files,
-  env: ReadonlyMap<string, string>,
-  ownFolder: string | undefined,
-): readonly DotnetFolder[] {
-  return foldersAt(files, [ownFolder ?? [], apphostPlaces(files, env)].flat());
-}
-
-function apphostPlaces(files: Files, env: ReadonlyMap<string, string>): readonly string[] {
-  return [
-    ...['DOTNET_ROOT_X64', 'DOTNET_ROOT'].flatMap((name) => env.get(name) ?? []),
-    ...locationFiles.flatMap((path) => installLocation(files, path)),
+  const named = [
+    ...(env.get('PATH') ?? '/usr/local/bin:/usr/bin:/bin')
+      .split(':')
+      .flatMap((folder) => folderOfMuxer(files, `${folder}/dotnet`)),
+    ...rootsOf(env),
+    ...registeredIn(files),
     ...defaultFolders,
+    '/usr/local/share/dotnet',
   ];
-}
-
-function foldersAt(files: Files, places: readonly string[]): readonly DotnetFolder[] {
-  const paths = places
+  const paths = named
     .filter((path) => path.startsWith('/'))
     .flatMap((path) => files.find(path)?.path ?? []);
   return [...new Set(paths)]
     .map((path) => readDotnetFolder(files, path))
     .filter((folder) => folder !== undefined);
+}
+
+/**
+ * The one .NET folder that an apphost uses: `own`, which its project names, DOTNET_ROOT_X64, DOTNET_ROOT,
+ * /etc/dotnet/install_location*, the default of its build. A variable counts when what it names is there,
+ * whatever that is; PATH never does (dotnet/runtime, fxr_resolver.cpp; as seen of .NET 10).
+ */
+export function findApphostFolder(
+  files: Files,
+  env: ReadonlyMap<string, string>,
+  own: string | undefined,
+): DotnetFolder | undefined {
+  const isThere = (path: string): boolean => path.startsWith('/') && files.find(path) !== undefined;
+  const root =
+    [own ?? [], rootsOf(env)].flat().find(isThere) ??
+    registeredIn(files)[0] ??
+    defaultFolders.find(isThere);
+  return root === undefined ? undefined : readDotnetFolder(files, root);
+}
+
+function rootsOf(env: ReadonlyMap<string, string>): readonly string[] {
+  return ['DOTNET_ROOT_X64', 'DOTNET_ROOT'].flatMap((name) => env.get(name) ?? []);
+}
+
+function registeredIn(files: Files): readonly string[] {
+  return locationFiles.flatMap((path) => installLocation(files, path));
 }
 
 /** The .NET folders of this machine; `env` is the environment of this process. */

@@ -23,6 +23,7 @@ export interface ShellScope {
 
 /** Linux starts no program with more bytes of arguments (MAX_ARG_STRLEN times 16). */
 const textCap = 2 << 20;
+const tooLong = 'its words are too long';
 
 /** Variables that a shell sets itself, whatever it is given. */
 const ownVariables =
@@ -65,23 +66,23 @@ export function readShellWords(script: string, scope: ShellScope): readonly Shel
       continue;
     }
     if (match(parameters)) {
-      tokens.push(...scope.parameters.map(wordOf));
+      for (const text of scope.parameters) {
+        left -= text.length + 1;
+        if (left < 0) return tooLong;
+        tokens.push({ kind: 'word', text, uses: [] });
+      }
       continue;
     }
     if (script[at] === '#') return 'it has a comment';
     const word = readWord(match, scope, left);
     if (typeof word === 'string') return word;
     if (word === undefined) return `it has ${shown(script[at] ?? '')}`;
-    left -= word.text.length;
+    left -= word.text.length + 1;
     tokens.push(word);
     const next = script[at];
     if (next !== undefined && !/[ \t&]/.test(next)) return `it has ${shown(next)}`;
   }
   return tokens;
-}
-
-function wordOf(text: string): ShellWord {
-  return { kind: 'word', text, uses: [] };
 }
 
 /** One word, up to what cannot be in one; undefined where none begins. */
@@ -115,13 +116,13 @@ function readWord(
         splits = `$${variable} is ${shown(value)}, not one plain word`;
       text += value;
     } else if (double !== undefined) {
-      const expanded = expand(double, lookUp);
+      const expanded = expand(double, lookUp, cap);
       if (typeof expanded !== 'string') return expanded.problem;
       text += expanded;
     } else {
       text += plain ?? single ?? '';
     }
-    if (text.length > cap) return 'its words are too long';
+    if (text.length > cap) return tooLong;
   }
   return isEmpty
     ? undefined
@@ -139,14 +140,18 @@ function readWord(
 function expand(
   text: string,
   lookUp: (name: string) => string | undefined,
+  cap: number,
 ): string | { readonly problem: string } {
   let problem: string | undefined;
+  let left = cap;
   const expanded = text.replace(quotedVariable, (dollar, name, braced) => {
     const variable = name ?? braced;
     const value = variable === undefined ? undefined : lookUp(variable);
     if (value === undefined)
       problem ??= variable === undefined ? `it has ${dollar}` : unset(variable);
-    return value ?? '';
+    left -= value?.length ?? 0;
+    if (left < 0) problem ??= tooLong;
+    return problem === undefined ? (value ?? '') : '';
   });
   return problem === undefined ? expanded : { problem };
 }
@@ -157,6 +162,7 @@ function unset(variable: string): string {
     : `the image sets no ${variable}`;
 }
 
-function shown(value: string): string {
+/** A part of a script as messages tell it. */
+export function shown(value: string): string {
   return JSON.stringify(value.slice(0, 60));
 }

@@ -1,4 +1,10 @@
-import { isShellVariable, readShellWords, type ShellScope, type ShellWord } from './shell-words.ts';
+import {
+  isShellVariable,
+  readShellWords,
+  type ShellScope,
+  type ShellWord,
+  shown,
+} from './shell-words.ts';
 
 /** What a script of one simple command does. */
 export interface SimpleCommand {
@@ -25,6 +31,9 @@ const shellsOwn = new Set(
   ).split(' '),
 );
 
+/** Linux starts no program with a longer argument (MAX_ARG_STRLEN). */
+const scriptCap = 128 << 10;
+
 /**
  * Takes a script apart that means exactly one program: `[cd DIR &&] [NAME=VALUE]... [exec] PROGRAM [WORD]...`.
  * It is run in the same way without the shell, but for the variables that shells set for themselves (PWD,
@@ -32,7 +41,9 @@ const shellsOwn = new Set(
  * @returns a sentence part on why a script is more than that.
  */
 export function readSimpleCommand(script: string, place: ShellPlace): SimpleCommand | string {
-  const trimmed = script.replace(/^[ \t\n]+|[ \t\n]+$/g, '');
+  if (script.length >= scriptCap) return 'it is longer than any argument may be';
+  // Without the look behind, a long run of blanks would be tried from each of them.
+  const trimmed = script.replace(/^[ \t\n]+|(?<![ \t\n])[ \t\n]+$/g, '');
   if (trimmed === '') return 'it does nothing';
   if (trimmed.includes('\n')) return 'it has several lines';
   const tokens = readShellWords(trimmed, place);
@@ -52,13 +63,14 @@ function problemOfChange(directory: ShellWord, place: ShellPlace): string | unde
   const { text, splits, globs } = directory;
   if (splits !== undefined) return splits;
   if (globs !== undefined || text === '' || text.startsWith('-') || place.env.has('CDPATH')) {
-    return `it changes to ${JSON.stringify(text)}`;
+    return `it changes to ${shown(text)}`;
   }
   // Behind a link, shells and the kernel do not agree on what it means.
-  if (/[^/.][^/]*\/+\.\.(?:\/|$)/.test(text)) return `it changes to ${JSON.stringify(text)}`;
-  return place.isFolder(text, undefined)
-    ? undefined
-    : `the image has no folder ${JSON.stringify(text)}`;
+  const names = text.split('/').filter((name) => name !== '' && name !== '.');
+  if (names.some((name, at) => name === '..' && at > 0 && names[at - 1] !== '..')) {
+    return `it changes to ${shown(text)}`;
+  }
+  return place.isFolder(text, undefined) ? undefined : `the image has no folder ${shown(text)}`;
 }
 
 function commandOfWords(
@@ -80,7 +92,7 @@ function commandOfWords(
   const [program] = command;
   if (program === undefined) return 'it starts no program';
   if (shellsOwn.has(program.text) || /^-|=/.test(program.text)) {
-    return `it begins with ${JSON.stringify(program.text)}`;
+    return `it begins with ${shown(program.text)}`;
   }
   const problem = command.map((word) => problemOfWord(word, directory, place)).find(Boolean);
   if (problem !== undefined) return problem;
@@ -97,6 +109,6 @@ function problemOfWord(
   place: ShellPlace,
 ): string | undefined {
   return globs !== undefined && place.isFolder(globs === '' ? '.' : globs, directory)
-    ? `${JSON.stringify(text)} may be the names of files`
+    ? `${shown(text)} may be the names of files`
     : splits;
 }

@@ -1,7 +1,7 @@
 import { ConvertError } from '../error.ts';
 import type { ExecutionConfig } from '../oci/config.ts';
 import { entryPointHint } from './candidates.ts';
-import { absolute, baseName, type Command, pathFrom } from './command.ts';
+import { absolute, baseName, type Command, inits, pathFrom } from './command.ts';
 import type { Rootfs } from './description.ts';
 import { type Files, isDirectory } from './files.ts';
 import { type Script, scriptRefused } from './script.ts';
@@ -10,12 +10,9 @@ import { readSimpleCommand } from './shell.ts';
 /** Shells that understand a simple command alike. */
 const posixShells = new Set(['sh', 'bash', 'dash', 'ash']);
 
-/** Programs that only start another one and reap zombies. */
-const inits = new Set(['tini', 'tini-static', 'dumb-init', 'catatonit']);
-
 const initOptionsWithValue = new Set(['-e', '-p', '-r', '--rewrite']);
 
-/** Scripts may start scripts; a variable may hold one that starts itself. */
+/** Scripts and init programs may start others; a variable may hold a script that starts itself. */
 const maxNesting = 8;
 
 /**
@@ -53,9 +50,9 @@ function splitVariable(variable: string): [string, string] {
 
 function unwrap(command: Command, root: Rootfs, depth: number): Command {
   const { name, args, env } = command;
-  if (inits.has(baseName(name)) && args.length > 0) {
+  if (inits.has(baseName(name)) && args.length > 0 && depth < maxNesting) {
     const [first = '', ...rest] = behindOptions(args);
-    return unwrap({ ...command, name: first, args: rest }, root, depth);
+    return unwrap({ ...command, name: first, args: rest }, root, depth + 1);
   }
   const call = posixShells.has(baseName(name)) ? scriptOf(args) : undefined;
   if (call === undefined) return command;

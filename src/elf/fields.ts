@@ -76,6 +76,7 @@ export function stringIn(table: Uint8Array, position: number): string {
  * anew at the start of a table that holds no NUL.
  */
 export function openStrings(table: Uint8Array, budget: number): (position: number) => string {
+  const decoder = new TextDecoder();
   let left = budget;
   return (position) => {
     if (position >= table.length) {
@@ -88,6 +89,6 @@ export function openStrings(table: Uint8Array, budget: number): (position: numbe
       damaged(`names of more than ${budget} bytes together`);
     }
     left -= name.length;
-    return new TextDecoder().decode(name);
+    return decoder.decode(name);
   };
 }

@@ -20,6 +20,10 @@ const searched = ['/', '/usr/lib'];
 /** More than any app has; a hostile image could have one for every file. */
 const maxNatives = 4096;
 
+/** Symbols of all natives together, and files that are looked for: each app has a hundredth of it. */
+const symbolCap = 1 << 20;
+const searchCap = 1 << 18;
+
 /**
  * What OSv loads for `roots`, which are paths of programs and libraries in the guest: they themselves,
  * what they need, and what that needs. Files for another machine, damaged ones, and what the kernel has
@@ -29,9 +33,16 @@ export function loadedNatives(files: Files, roots: readonly string[]): readonly 
   const natives: Native[] = [];
   const pending = [...roots];
   const seen = new Set<string>();
-  for (let path = pending.shift(); path !== undefined; path = pending.shift()) {
+  let symbolsLeft = symbolCap;
+  let searchesLeft = searchCap;
+  const isThere = (path: string): boolean => {
+    searchesLeft -= 1;
+    return path.startsWith('/') && isFile(files, path);
+  };
+  for (const path of pending) {
+    if (natives.length === maxNatives || symbolsLeft <= 0) break;
     const real = files.find(path)?.path;
-    if (real === undefined || seen.has(real) || natives.length === maxNatives) continue;
+    if (real === undefined || seen.has(real)) continue;
     seen.add(real);
     const read = files.read(real, (access) => {
       const elf = readElf(access);
@@ -40,10 +51,11 @@ export function loadedNatives(files: Files, roots: readonly string[]): readonly 
       return 'kind' in symbols ? undefined : { elf, symbols };
     });
     if (read === undefined) continue;
+    symbolsLeft -= read.symbols.length;
     const lacking: string[] = [];
     for (const soname of read.elf.needed) {
       if (kernelSonames.has(soname)) continue;
-      const found = libraryFor(files, real, read.elf, soname);
+      const found = searchesLeft > 0 ? libraryFor(real, read.elf, soname, isThere) : undefined;
       if (found === undefined) lacking.push(soname);
       else pending.push(found);
     }
@@ -52,9 +64,14 @@ export function loadedNatives(files: Files, roots: readonly string[]): readonly 
   return natives;
 }
 
-function libraryFor(files: Files, path: string, elf: Elf, soname: string): string | undefined {
+function libraryFor(
+  path: string,
+  elf: Elf,
+  soname: string,
+  isThere: (path: string) => boolean,
+): string | undefined {
   const beside = elf.runpath.map((folder) => folder.replaceAll('$ORIGIN', folderOf(path)));
   return [...beside, ...searched]
     .map((folder) => `${folder === '/' ? '' : folder}/${soname}`)
-    .find((candidate) => candidate.startsWith('/') && isFile(files, candidate));
+    .find(isThere);
 }

@@ -2,6 +2,7 @@ import type { Target } from './target.ts';
 import { brokenTargets } from './targets/broken.ts';
 import { gzipTarget, zstdTarget } from './targets/compressed.ts';
 import { configTarget, indexTarget, manifestTarget } from './targets/documents.ts';
+import { assemblyTarget, bundleTarget, hostJsonTarget, shellTarget } from './targets/dotnet.ts';
 import { rofsTarget } from './targets/rofs.ts';
 import { layerIndexTarget, namesTarget } from './targets/store-files.ts';
 import { tarTarget } from './targets/tar.ts';
@@ -18,6 +19,10 @@ const makers: Readonly<Record<string, () => Target>> = {
   names: namesTarget,
   reference: textTarget,
   rofs: rofsTarget,
+  assembly: assemblyTarget,
+  'host-json': hostJsonTarget,
+  shell: shellTarget,
+  bundle: bundleTarget,
 };
 
 export const targetNames: readonly string[] = Object.keys(makers);

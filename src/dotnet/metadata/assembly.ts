@@ -43,6 +43,12 @@ const metadataCap = 64 << 20;
 /** Types are nested no deeper in any language. */
 const maxNesting = 64;
 
+/** Rows of one table that are kept; of these tables no assembly of the frameworks has a tenth of it. */
+const rowCap = 1 << 18;
+
+/** Bytes of the name of a framework. */
+const frameworkCap = 255;
+
 /**
  * Reads the metadata of a PE file, and nothing else of it. Undefined for what is no assembly, or one that
  * is damaged: that is for the runtime to refuse.
@@ -88,6 +94,7 @@ function targetFrameworkOf(tables: Tables): string | undefined {
       continue;
     const value = tables.blob(tables.cell(table.customAttribute, row, 2));
     const [length, size] = compressedAt(value, 2);
+    if (length > frameworkCap) return undefined;
     return new TextDecoder().decode(value.subarray(2 + size, 2 + size + length));
   }
   return undefined;
@@ -117,6 +124,7 @@ function usesOf(tables: Tables): Pick<Assembly, 'references' | 'types' | 'member
 }
 
 function rows<T>(tables: Tables, number: number, read: (row: number) => T | undefined): T[] {
+  if (tables.count(number) > rowCap) throw new RangeError(`rows of table ${number}`);
   const all: T[] = [];
   for (let row = 1; row <= tables.count(number); row += 1) {
     const value = read(row);

@@ -26,6 +26,9 @@ interface TableLayout {
   readonly columns: readonly { readonly offset: number; readonly size: number }[];
 }
 
+/** Bytes of all names that are read: those of many rows may begin in the same long text. */
+const namesCap = 32 << 20;
+
 /**
  * Opens metadata (ECMA-335, II.24.2): its root, the compressed table stream `#~`, the heaps of strings and
  * blobs.
@@ -40,6 +43,7 @@ export function openTables(metadata: Uint8Array): Tables {
   const view = viewOf(stream);
   const layouts = layOut(view);
   const decoder = new TextDecoder();
+  let left = namesCap;
 
   function positionOf(table: number, row: number, column: number): [number, number] {
     const layout = layouts[table];
@@ -66,9 +70,11 @@ export function openTables(metadata: Uint8Array): Tables {
       return target < 0 ? undefined : { table: target, row: value >>> type.tagBits };
     },
     string(position) {
-      const end = strings.indexOf(0, position);
-      if (position >= strings.length || end === -1) throw new RangeError(`a name at ${position}`);
-      return decoder.decode(strings.subarray(position, end));
+      const rest = strings.subarray(position, position + left + 1);
+      const length = rest.indexOf(0);
+      if (length === -1) throw new RangeError(`a name at ${position}`);
+      left -= length;
+      return decoder.decode(rest.subarray(0, length));
     },
     blob(position) {
       const [length, size] = compressedAt(blobs, position);

@@ -1,7 +1,9 @@
 import type { DotnetApp } from '../../dotnet/app.ts';
 import type { Files } from '../../dotnet/files.ts';
 import { isInvariant } from '../../dotnet/icu.ts';
+import { mayHold } from '../../dotnet/markers.ts';
 import { readAssembly } from '../../dotnet/metadata/assembly.ts';
+import { readElf } from '../../elf/read.ts';
 import type { SyncAccess } from '../../tree/access.ts';
 import type { Native } from '../natives.ts';
 
@@ -75,18 +77,10 @@ function importedNames(files: Files, assemblies: readonly string[]): ReadonlySet
   return names;
 }
 
-/** In bytes. */
-const sliceSize = 1 << 20;
-
 function mentions(files: Files, path: string, stem: string): boolean {
-  const wanted = `${stem}.so`;
   const search = (access: SyncAccess): boolean => {
-    // A name may lie across the end of a slice.
-    for (let at = 0; at < access.size; at += sliceSize - wanted.length) {
-      const slice = access.read(at, sliceSize);
-      if (Buffer.from(slice.buffer, slice.byteOffset, slice.length).includes(wanted)) return true;
-    }
-    return false;
+    const elf = readElf(access);
+    return elf?.kind === 'elf' && mayHold(access, elf, `${stem}.so`);
   };
   return files.read(path, search) ?? false;
 }

@@ -28,6 +28,8 @@ export interface Started {
   readonly runtime: ChosenRuntime | undefined;
   /** Absolute in the tree. */
   readonly program: string;
+  /** Folders that OSv mounts over. */
+  readonly ramfs?: readonly string[];
 }
 
 export interface Reachable {
@@ -63,9 +65,12 @@ export function reachable(
   keepNatives(filesOfTree(tree, contents), verdicts, started, keep);
   keepTargets(tree, verdicts, keep);
   keepLinks(tree, verdicts, keep);
-  requireProgram(tree, verdicts, started.program);
+  requireProgram(tree, verdicts, started);
   return {
-    tree: keptTree(tree, contents, verdicts, [started.app.workingDirectory]),
+    tree: keptTree(tree, contents, verdicts, [
+      started.app.workingDirectory,
+      ...(started.ramfs ?? []),
+    ]),
     ...totalsOf(tree, verdicts),
   };
 }
@@ -73,10 +78,15 @@ export function reachable(
 type Verdicts = Map<string, Verdict>;
 
 /** Every file, link, device and empty folder, by its path. */
-function judgeAll(tree: Tree, { app, runtime }: Started, options: ReachOptions): Verdicts {
+function judgeAll(
+  tree: Tree,
+  { app, runtime, ramfs = [] }: Started,
+  options: ReachOptions,
+): Verdicts {
   const judge = judgeOf(tree, app, runtime);
   const isDropped = matcherOf(options.drop);
   const isKept = matcherOf(options.keep);
+  const asked = new Set([...(options.added ?? []), ...ramfs]);
   const verdicts: Verdicts = new Map();
   let beside: DirectoryNode['entries'] = new Map();
   const folders = new Map([['', tree.root.entries]]);
@@ -87,7 +97,7 @@ function judgeAll(tree: Tree, { app, runtime }: Started, options: ReachOptions):
     }
     beside = folders.get(path.slice(0, path.lastIndexOf('/'))) ?? beside;
     if (isDropped(path)) verdicts.set(path, { dropped: 'asked' });
-    else if (isKept(path) || options.added?.has(path)) verdicts.set(path, { kept: 'asked' });
+    else if (isKept(path) || asked.has(path)) verdicts.set(path, { kept: 'asked' });
     else verdicts.set(path, judge(path, beside));
   }
   return verdicts;
@@ -121,12 +131,15 @@ const leastDepth = 4;
 /** What kept links lead to. What is kept for that may have links of its own. */
 function keepTargets(tree: Tree, verdicts: Verdicts, keep: Keep): void {
   const pending = [...verdicts];
+  // Of a hostile image each of many links may lead to the same folder of many files.
+  const seen = new Set<string>();
   for (let next = pending.pop(); next; next = pending.pop()) {
     const [path, verdict] = next;
     if (!('kept' in verdict)) continue;
     const node = lookup(tree, path, { follow: false })?.node;
     const target = node?.kind === 'symlink' ? lookup(tree, path) : undefined;
-    if (target === undefined) continue;
+    if (target === undefined || seen.has(target.path)) continue;
+    seen.add(target.path);
     const isPart = target.path.split('/').length >= leastDepth;
     const below = target.node.kind !== 'directory' ? [''] : isPart ? namesBelow(target.node) : [];
     for (const name of below) {
@@ -159,14 +172,16 @@ function keepLinks(tree: Tree, verdicts: Verdicts, keep: Keep): void {
   }
 }
 
-function requireProgram(tree: Tree, verdicts: Verdicts, program: string): void {
-  const path = lookup(tree, program)?.path ?? program;
-  const verdict = verdicts.get(path);
-  if (verdict === undefined || 'kept' in verdict) return;
-  throw new ConvertError(
-    'USAGE',
-    `leaving out files: found the program ${path} among what --drop names, wanted it kept`,
-  );
+function requireProgram(tree: Tree, verdicts: Verdicts, { app, program }: Started): void {
+  for (const name of [program, ...(app.assembly === undefined ? [] : [app.assembly])]) {
+    const path = lookup(tree, name)?.path ?? name;
+    const verdict = verdicts.get(path);
+    if (verdict === undefined || 'kept' in verdict) continue;
+    throw new ConvertError(
+      'USAGE',
+      `leaving out files: found the program ${path} among what --drop names, wanted it kept`,
+    );
+  }
 }
 
 function totalsOf(tree: Tree, verdicts: Verdicts): Pick<Reachable, 'kept' | 'dropped'> {

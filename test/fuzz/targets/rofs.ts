@@ -1,5 +1,9 @@
+import { dumpRofs } from '../../../src/rofs/dump.ts';
+import { fsckRofs } from '../../../src/rofs/fsck.ts';
 import { planRofs } from '../../../src/rofs/plan.ts';
 import { readRofs } from '../../../src/rofs/read.ts';
+import type { RofsRule } from '../../../src/rofs/rules.ts';
+import { rofsTotals } from '../../../src/rofs/totals.ts';
 import { directory, fileOfBytes, symlink } from '../../../src/tree/nodes.ts';
 import type { Node } from '../../../src/tree/tree.ts';
 import { walkTree } from '../../../src/tree/walk.ts';
@@ -9,7 +13,10 @@ import { outcomeOf } from '../outcome.ts';
 import type { Random } from '../random.ts';
 import type { Target } from '../target.ts';
 
-/** ROFS images: a tree that is accepted has every file within the image. */
+/**
+ * ROFS images: a tree that is accepted has every file within the image, and what fsck finds no error in, and
+ * no links or paths that only the kernel takes, is accepted. Records of any image can be told.
+ */
 export function rofsTarget(): Target {
   const shared = fileOfBytes(Buffer.alloc(1025, 'shared'));
   const folder = (entries: Readonly<Record<string, Node>>) =>
@@ -26,18 +33,32 @@ export function rofsTarget(): Target {
   return {
     name: 'rofs',
     input: (random) => mutated(image, random),
-    run: (input) =>
-      outcomeOf(['ROFS_INVALID'], () => {
-        const access = accessOf(Buffer.from(input));
+    run: async (input) => {
+      const access = accessOf(Buffer.from(input));
+      const findings = fsckRofs(access);
+      for (const _ of dumpRofs(access)) {
+        // That they end is what is asked.
+      }
+      const isSound = !findings.some(
+        ({ severity, rule }) => severity === 'error' || kernelOnly.has(rule),
+      );
+      const outcome = await outcomeOf(['ROFS_INVALID'], () => {
+        rofsTotals(access);
         for (const { path, node } of walkTree(readRofs(access))) {
           if (node.kind !== 'file' || node.content.kind !== 'access') continue;
           const { offset, size } = node.content;
           if (offset >= 0 && size >= 0 && offset + size <= input.length) continue;
           throw new Error(`${path}: bytes ${offset} to ${offset + size} of ${input.length}`);
         }
-      }),
+      });
+      if (isSound && outcome !== 'accepted') throw new Error(`fsck finds nothing, yet ${outcome}`);
+      return outcome;
+    },
   };
 }
+
+/** Warnings about what the kernel takes, and the reader of trees does not. */
+const kernelOnly: ReadonlySet<string> = new Set<RofsRule>(['info-not-last', 'path-length']);
 
 /** The tables stand behind the data, the superblock before it: data are no target. */
 function mutated(image: Buffer, random: Random): Buffer {

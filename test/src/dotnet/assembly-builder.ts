@@ -16,12 +16,15 @@ const sectionAt = 0x200;
 const sectionRva = 0x1000;
 
 /** A PE file with the headers and the metadata of an assembly (ECMA-335, II.24 and II.25). */
-export function buildAssembly({
-  machine = 0x14c,
-  native,
-  ...parts
-}: AssemblyParts = {}): Uint8Array {
-  const metadata = metadataOf(parts);
+export function buildAssembly({ machine, native, ...parts }: AssemblyParts = {}): Uint8Array {
+  return peOf(metadataOf(parts), { ...(machine && { machine }), ...(native && { native }) });
+}
+
+/** A PE file around metadata. */
+export function peOf(
+  metadata: Uint8Array,
+  { machine = 0x14c, native }: Pick<AssemblyParts, 'machine' | 'native'> = {},
+): Uint8Array {
   const cli = Buffer.alloc(96);
   cli.writeUInt32LE(72, 0);
   cli.writeUInt32LE(sectionRva + 96, 8);
@@ -99,7 +102,8 @@ function metadataOf({
   ]);
 }
 
-function rootOf(streams: readonly (readonly [string, Buffer])[]): Buffer {
+/** Metadata of these streams. */
+export function rootOf(streams: readonly (readonly [string, Buffer])[]): Buffer {
   const start = Buffer.alloc(32);
   start.writeUInt32LE(0x424a5342, 0);
   start.writeUInt32LE(12, 12);

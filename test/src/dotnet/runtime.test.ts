@@ -26,7 +26,7 @@ import { planLibraries } from '../../../src/dotnet/libraries.ts';
 import { planPack } from '../../../src/dotnet/pack.ts';
 import { packTar } from '../../../src/dotnet/pack-tar.ts';
 import {
-  findApphostFolders,
+  findApphostFolder,
   findDotnetFolders,
   findHostRuntimes,
 } from '../../../src/dotnet/runtimes.ts';
@@ -146,40 +146,71 @@ describe('findDotnetFolders', () => {
   });
 });
 
-describe('findApphostFolders', () => {
+describe('findApphostFolder', () => {
   const image = {
     ...runtime({ core: ['8.0.4'] }, { root: '/opt/x64' }),
     ...runtime({ core: ['9.0.1'] }, { root: '/opt/net' }),
     ...runtime({ core: ['10.0.1'] }, { root: '/on-path' }),
-    ...runtime({ core: ['10.0.2'] }, { root: '/srv/net' }),
-    ...runtime({ core: ['10.0.3'] }),
-    '/etc/dotnet/install_location': '/srv/net\n',
+    ...runtime({ core: ['10.0.3'] }, { root: '/usr/lib/dotnet' }),
+    '/empty/file': '',
   };
-  const files = filesOfTree(treeOf(image), noContents);
-  const usual = ['/srv/net', '/usr/share/dotnet'];
 
-  test.each<[string, Record<string, string>, string | undefined, readonly string[]]>([
+  type Env = Record<string, string>;
+
+  test.each<[string, Env, string | undefined, string | undefined]>([
+    ['DOTNET_ROOT before the usual', { DOTNET_ROOT: '/opt/net' }, undefined, '/opt/net'],
     [
       'DOTNET_ROOT_X64 before DOTNET_ROOT',
       { DOTNET_ROOT: '/opt/net', DOTNET_ROOT_X64: '/opt/x64' },
       undefined,
-      ['/opt/x64', '/opt/net', ...usual],
-    ],
-    [
-      'the folder its project names before both',
-      { DOTNET_ROOT: '/opt/net' },
       '/opt/x64',
-      ['/opt/x64', '/opt/net', ...usual],
     ],
-    ['nothing for an empty one', { DOTNET_ROOT: '', DOTNET_ROOT_X64: '' }, undefined, usual],
-    ['the next when one is not there', { DOTNET_ROOT: '/nowhere' }, undefined, usual],
-    ['never what is on PATH', { PATH: '/on-path' }, undefined, usual],
+    ['what its project names before both', { DOTNET_ROOT: '/opt/net' }, '/opt/x64', '/opt/x64'],
+    ['an empty one for none', { DOTNET_ROOT_X64: '' }, undefined, '/usr/lib/dotnet'],
+    ['the next when one is not there', { DOTNET_ROOT: '/nowhere' }, undefined, '/usr/lib/dotnet'],
+    ['none when that which is there has no .NET', { DOTNET_ROOT: '/empty' }, undefined, undefined],
+    ['none when that is a file', { DOTNET_ROOT: '/empty/file' }, undefined, undefined],
+    ['never what is on PATH', { PATH: '/on-path' }, undefined, '/usr/lib/dotnet'],
   ])('takes %s (DOTNET.md 2.6)', (_, env, own, wanted) => {
-    const found = findApphostFolders(files, new Map(Object.entries(env)), own);
-    expect(found.map(({ path }) => path)).toEqual(wanted);
+    const files = filesOfTree(treeOf(image), noContents);
+    expect(findApphostFolder(files, new Map(Object.entries(env)), own)?.path).toBe(wanted);
   });
 
-  test('are those of an image that starts an apphost, and dotnet has its own only (DOTNET.md 2.6)', () => {
+  test('takes what is registered before the usual, that for x64 first (DOTNET.md 2.6)', () => {
+    const found = (locations: ImageFiles) =>
+      findApphostFolder(
+        filesOfTree(treeOf({ ...image, ...locations }), noContents),
+        new Map(),
+        undefined,
+      )?.path;
+    const both = { '/etc/dotnet/install_location': '/opt/net\n' };
+    expect(found(both)).toBe('/opt/net');
+    expect(found({ ...both, '/etc/dotnet/install_location_x64': '/opt/x64' })).toBe('/opt/x64');
+    expect(found({ '/etc/dotnet/install_location': '/nowhere\n' })).toBeUndefined();
+  });
+
+  const [host] = findHostRuntimes(process.env);
+
+  test.skipIf(host === undefined)('takes what a real apphost does (DOTNET.md 2.6)', () => {
+    const empty = mkdtempSync(join(home, 'empty-'));
+    const real = host?.path ?? '';
+    const cases: readonly (readonly [Env, boolean])[] = [
+      [{ DOTNET_ROOT: real }, true],
+      [{ DOTNET_ROOT_X64: join(empty, 'nowhere'), DOTNET_ROOT: real }, true],
+      [{ DOTNET_ROOT_X64: '', DOTNET_ROOT: real }, true],
+      [{ DOTNET_ROOT_X64: empty, DOTNET_ROOT: real }, false],
+      [{ DOTNET_ROOT: `${real}/dotnet` }, false],
+    ];
+    for (const [env, isFound] of cases) {
+      const own = { ...env, DOTNET_ROLL_FORWARD: 'LatestMajor' };
+      const { status } = spawnSync('fixtures/apps/console/publish/console', { env: own });
+      expect([env, status === 0]).toEqual([env, isFound]);
+      const ours = findApphostFolder(hostFiles, new Map(Object.entries(env)), undefined);
+      expect([env, ours?.path]).toEqual([env, isFound ? real : undefined]);
+    }
+  });
+
+  test('is that of an image that starts an apphost, and dotnet has its own only (DOTNET.md 2.6)', () => {
     const started = (...Cmd: string[]) => {
       const app = {
         ...image,
