@@ -13,6 +13,8 @@ export interface Config {
   readonly mirrors: Readonly<Record<string, readonly Mirror[]>>;
   /** What a layer may cost; sizes in bytes. */
   readonly limits?: Partial<Limits>;
+  /** Bytes that disks built by `run` may take; 0 keeps none. */
+  readonly diskCache?: number;
 }
 
 export interface Mirror {

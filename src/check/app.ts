@@ -1,10 +1,12 @@
 import type { DotnetApp } from '../dotnet/app.ts';
 import type { BundledApp } from '../dotnet/bundled.ts';
 import type { Files } from '../dotnet/files.ts';
+import { majorOf } from '../osv/setting.ts';
 import { appAssemblies, pluginAssemblies } from './assemblies.ts';
 import { checkCalls } from './calls.ts';
 import type { Finding } from './finding.ts';
 import { type Scan, scan } from './scan.ts';
+import { type IsWritable, isUsuallyWritable } from './writable.ts';
 
 type Placed = Pick<DotnetApp, 'kind' | 'assembly' | 'executable' | 'version'>;
 
@@ -25,11 +27,12 @@ export function checkCode(
   app: Placed,
   { used }: Scan,
   env: ReadonlyMap<string, string>,
+  isWritable: IsWritable = isUsuallyWritable,
 ): readonly Finding[] {
   return [
     hardwareExceptions(app),
     ...(app.kind === 'native-aot' ? [unseen(app)] : []),
-    ...checkCalls(used, { major: majorOf(app.version), env }),
+    ...checkCalls(used, { major: majorOf(app) ?? 0, env, isWritable }),
   ];
 }
 
@@ -37,9 +40,10 @@ export function checkCode(
  * Seen with CoreCLR on stock kernels: null references end the machine with 3.1 and 10, divisions by zero with
  * 3.1 and not with 10. Native AOT handles them by the same signals.
  */
-function hardwareExceptions({ kind, assembly, executable, version }: Placed): Finding {
+function hardwareExceptions(app: Placed): Finding {
+  const { kind, assembly, executable, version } = app;
   const isNative = kind === 'native-aot';
-  const divides = majorOf(version) >= 10 ? '' : ', and a division by zero may';
+  const divides = (majorOf(app) ?? 0) >= 10 ? '' : ', and a division by zero may';
   return {
     rule: 'hardware-exceptions',
     severity: 'note',
@@ -52,10 +56,6 @@ function hardwareExceptions({ kind, assembly, executable, version }: Placed): Fi
       : `a null reference ends the machine, even where NullReferenceException would be caught${divides}`,
     fix: 'test for null before, or use a kernel that fills in signal frames',
   };
-}
-
-function majorOf(version: string | undefined): number {
-  return Number.parseInt(version ?? '', 10) || 0;
 }
 
 function unseen({ executable }: Placed): Finding {

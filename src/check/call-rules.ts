@@ -9,7 +9,7 @@ import {
   reference,
   type Use,
 } from './uses.ts';
-import { isWritable } from './writable.ts';
+import type { IsWritable } from './writable.ts';
 
 /** Something .NET offers that OSv does not carry. */
 export interface CallRule extends Pick<Finding, 'rule' | 'severity' | 'consequence' | 'fix'> {
@@ -25,6 +25,7 @@ export interface GuestFacts {
   /** Major version of the app's .NET; 0 where it is not known. */
   readonly major: number;
   readonly env: ReadonlyMap<string, string>;
+  readonly isWritable: IsWritable;
 }
 
 const elsewhere = 'do the work in the app itself, or ask a service outside of the machine for it';
@@ -187,15 +188,15 @@ export const callRules: readonly CallRule[] = [
     find: reference(
       /^(?:Microsoft\.Data\.Sqlite|Microsoft\.EntityFrameworkCore\.Sqlite|System\.Data\.SQLite|LiteDB|Serilog\.Sinks\.(?:Rolling)?File)$/,
     ),
-    consequence: 'the disk is read-only: this library can write below /tmp only',
-    fix: 'let it write below /tmp, which ends with the machine, or keep the data on a server',
+    consequence: 'the disk is read-only: this library can write below /tmp and a --tmpfs only',
+    fix: 'let it write below /tmp or a --tmpfs, which end with the machine, or keep the data on a server',
     ofAppOnly: true,
   },
   {
     rule: 'data-protection',
     severity: 'warning',
     find: protectsData,
-    when: ({ env }) => isWritable(env.get('HOME') ?? ''),
+    when: ({ env, isWritable }) => isWritable(env.get('HOME') ?? ''),
     consequence:
       'the keys of data protection are written below $HOME through Path.GetTempFileName, which OSv has not: the machine ends when they are made, often as the app starts',
     fix: 'keep the keys in memory: --env HOME=/, or on a server: PersistKeysTo…',
@@ -205,7 +206,7 @@ export const callRules: readonly CallRule[] = [
     rule: 'ephemeral-keys',
     severity: 'note',
     find: protectsData,
-    when: ({ env }) => !isWritable(env.get('HOME') ?? ''),
+    when: ({ env, isWritable }) => !isWritable(env.get('HOME') ?? ''),
     consequence:
       'the keys of data protection are in memory: cookies and forms of before a restart are refused',
     fix: 'keep the keys on a server (PersistKeysTo…), or let the clients sign in again',

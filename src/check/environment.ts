@@ -30,10 +30,10 @@ function missingIcu({ name }: EnvironmentEntry): Finding {
 function noAddress({ name, value }: EnvironmentEntry): Finding {
   return {
     rule: 'no-address',
-    severity: 'warning',
+    severity: 'note',
     evidence: { found: 'the image sets no address for ASP.NET Core to listen on' },
-    consequence: `the default cannot be reached from outside: ${name}=${value} is set`,
-    fix: `say what you want: --env ${name}=${value}`,
+    consequence: `its default cannot be reached from outside, so ${name}=${value} is set`,
+    fix: `say where to listen in the image, or with --env ${name}=${value}`,
   };
 }
 

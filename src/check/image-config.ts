@@ -1,10 +1,13 @@
 import { posix } from 'node:path';
 import type { ExecutionConfig } from '../oci/config.ts';
 import type { Finding } from './finding.ts';
-import { isWritable } from './writable.ts';
+import { type IsWritable, isUsuallyWritable } from './writable.ts';
 
 /** What an image's config asks of whoever runs it, and OSv does not do. */
-export function checkConfig(config: ExecutionConfig): readonly Finding[] {
+export function checkConfig(
+  config: ExecutionConfig,
+  isWritable: IsWritable = isUsuallyWritable,
+): readonly Finding[] {
   return [
     ...config.Volumes.filter((path) => !isWritable(posix.resolve('/', path))).map(volume),
     ...lost(config),
@@ -17,7 +20,7 @@ function volume(path: string): Finding {
     severity: 'warning',
     evidence: { found: `VOLUME ${path}` },
     consequence: 'the disk is read-only and nothing is mounted there: what writes to it fails',
-    fix: 'let the app write below /tmp, which ends with the machine, or keep the data on a server',
+    fix: `--tmpfs ${posix.resolve('/', path)}, which begins empty and ends with the machine, or keep the data on a server`,
   };
 }
 

@@ -24,7 +24,7 @@ export function estimateMemory(
     consequence:
       `the machine needs at least ${least} MiB to start it: ${base} MiB as measured for the smallest app of its kind, ` +
       `and one and a half times its code; what it allocates comes on top${serverGc === undefined ? '' : ', and each processor has a heap of its own'}`,
-    fix: `begin with ${suggested} MiB: osv-convert run --memory ${suggested}M`,
+    fix: `begin with ${suggested} MiB: osv-convert run REF --memory ${suggested}M`,
   };
 }
 

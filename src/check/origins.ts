@@ -1,5 +1,5 @@
 import { baseName } from '../dotnet/command.ts';
-import { objectOf, parseHostJson } from '../dotnet/json.ts';
+import { hostObjectOf, objectOf } from '../dotnet/json.ts';
 
 /** Who wrote an assembly: the app's makers, others, or those of .NET, as a part of the runtime. */
 export type Origin = 'app' | 'library' | 'runtime';
@@ -30,7 +30,7 @@ export function originsIn(
 
 function readOrigins(depsJson: Uint8Array): Map<string, Origin> {
   const origins = new Map<string, Origin>();
-  const document = parse(depsJson);
+  const document = hostObjectOf(depsJson);
   const libraries = objectOf(document?.get('libraries'));
   for (const target of objectOf(document?.get('targets'))?.values() ?? []) {
     for (const [library, assets] of objectOf(target) ?? []) {
@@ -42,12 +42,4 @@ function readOrigins(depsJson: Uint8Array): Map<string, Origin> {
     }
   }
   return origins;
-}
-
-function parse(bytes: Uint8Array): ReturnType<typeof objectOf> {
-  try {
-    return objectOf(parseHostJson(bytes));
-  } catch {
-    return undefined;
-  }
 }

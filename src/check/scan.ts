@@ -23,6 +23,9 @@ export interface Scan {
   readonly imported: readonly Imported[];
 }
 
+/** A wrapper of all of an operating system has some thousands. */
+const importCap = 1 << 18;
+
 export function scan(assemblies: Iterable<AppAssembly>): Scan {
   const used: Used[] = [];
   const imported: Imported[] = [];
@@ -34,7 +37,8 @@ export function scan(assemblies: Iterable<AppAssembly>): Scan {
     }
     const secret = usesCryptography(assembly);
     if (secret !== undefined) cryptography.push({ file, isLibrary, found: secret });
-    for (const one of assembly.imports) imported.push({ file, isLibrary, ...one });
+    const more = assembly.imports.slice(0, importCap - imported.length);
+    for (const one of more) imported.push({ file, isLibrary, ...one });
   }
   return { used, imported, cryptography };
 }

@@ -4,7 +4,7 @@ import { folderOf } from '../dotnet/command.ts';
 import { type Files, readWhole } from '../dotnet/files.ts';
 import type { Finding } from './finding.ts';
 import type { Setting } from './settings.ts';
-import { isWritable } from './writable.ts';
+import { type IsWritable, isUsuallyWritable, type Needed, tmpfsOption } from './writable.ts';
 
 /**
  * Files that settings name and the app writes: databases of SQLite and files of logs. Relative ones are
@@ -12,21 +12,32 @@ import { isWritable } from './writable.ts';
  */
 export function checkPaths(
   settings: readonly Setting[],
-  workingDirectory: string,
+  app: Needed & Pick<DotnetApp, 'workingDirectory'>,
+  isWritable: IsWritable = isUsuallyWritable,
 ): readonly Finding[] {
   return settings.flatMap(({ file, key, value }): Finding[] => {
     const path = databaseIn(value) ?? logIn(key, value);
-    if (path === undefined || isWritable(posix.resolve('/', workingDirectory, path))) return [];
+    if (path === undefined) return [];
+    const whole = posix.resolve('/', app.workingDirectory, path);
+    if (isWritable(whole)) return [];
     return [
       {
         rule: 'read-only-path',
         severity: 'warning',
         evidence: { file, found: `${key}=${value}`.slice(0, 200) },
         consequence: 'the disk is read-only: opening the file to write it fails',
-        fix: `name a file below /tmp, which ends with the machine: --env ${key.replaceAll(':', '__')}=…`,
+        fix: fixOf(whole, app, `name a file below /tmp: --env ${key.replaceAll(':', '__')}=…`),
       },
     ];
   });
+}
+
+/** What is written in memory is gone with the machine. */
+function fixOf(path: string, app: Needed, otherwise: string): string {
+  const option = tmpfsOption(posix.dirname(path), app);
+  return option === undefined
+    ? `${otherwise}, which ends with the machine`
+    : `${option}, or ${otherwise}; both end with the machine`;
 }
 
 /** Of a connection string that names a file: those of database servers name a host. */
@@ -59,9 +70,10 @@ const logConfigs: readonly (readonly [name: string, target: RegExp])[] = [
 /** What the settings of NLog and log4net have written; relative to the folder of the app. */
 export function checkLogConfigs(
   files: Files,
-  { assembly, executable }: Pick<DotnetApp, 'assembly' | 'executable'>,
+  app: Needed,
+  isWritable: IsWritable = isUsuallyWritable,
 ): readonly Finding[] {
-  const folder = folderOf(assembly ?? executable) || '/';
+  const folder = folderOf(app.assembly ?? app.executable) || '/';
   return logConfigs.flatMap(([name, target]): Finding[] => {
     const file = posix.join(folder, name);
     const text = Buffer.from(readWhole(files, file, configCap) ?? []).toString();
@@ -75,7 +87,11 @@ export function checkLogConfigs(
         severity: 'warning',
         evidence: { file, found: written.slice(0, 200) },
         consequence: 'the disk is read-only: nothing is logged to this file',
-        fix: 'log to the console, or to a file below /tmp, which ends with the machine',
+        fix: fixOf(
+          posix.resolve(folder, rendered(written, folder)),
+          app,
+          'log to the console, or to a file below /tmp',
+        ),
       },
     ];
   });

@@ -8,7 +8,9 @@ import type { Node, Tree } from '../tree/tree.ts';
 import { walkTree } from '../tree/walk.ts';
 import { linkLibraries, removeSuppliedLibraries } from './libraries.ts';
 import { mendLinks } from './links.ts';
+import { fixedMounts, formatFstab, isWithin } from './mounts.ts';
 import { put, type RootChange, type RootEdit, remove } from './root-edit.ts';
+import { addRamfs, placeRamfs } from './root-ramfs.ts';
 
 export interface Root {
   /** What goes on the disk. */
@@ -17,20 +19,21 @@ export interface Root {
   readonly lost: readonly RootChange[];
   /** What is not as the image has it, in the order it was done. */
   readonly changes: readonly RootChange[];
+  /** Where a ramfs is mounted besides /tmp: free of links, a folder before what lies in it. */
+  readonly ramfs: readonly string[];
+}
+
+export interface RootOptions {
+  /** Folders that are to be writable, as `parseTmpfs` gives them. */
+  readonly tmpfs?: readonly string[];
+  /** Besides the app: what no such folder may hide. */
+  readonly needed?: readonly string[];
 }
 
 type App = Pick<DotnetApp, 'executable' | 'assembly' | 'workingDirectory'>;
 
-/** What OSv mounts over by the fstab below; on a read-only disk it cannot make the folders itself. */
-const mountPoints = ['/dev', '/proc', '/sys', '/tmp'];
-
-/** OSv, static/etc/fstab_rofs. */
-const fstab = `/dev/vblk0.1 /          rofs      defaults 0 0
-none         /dev       devfs     defaults 0 0
-none         /proc      procfs    defaults 0 0
-none         /sys       sysfs     defaults 0 0
-none         /tmp       ramfs     defaults 0 0
-`;
+/** What OSv always mounts over; on a read-only disk it cannot make the folders itself. */
+const mountPoints = fixedMounts.map(({ path }) => path).filter((path) => path !== '/');
 
 const hosts = '127.0.0.1 localhost osv.local\n';
 
@@ -38,18 +41,29 @@ const hosts = '127.0.0.1 localhost osv.local\n';
  * The root file system of an image as OSv needs it: what the kernel expects is added, libraries are
  * where its loader looks, and what it would do wrong or run unasked is taken out.
  * @throws ConvertError `ROOT_CONFLICT` when a file stands where a folder must be, or a mount hides the
- * app itself.
+ * app itself or what it needs.
  */
-export function composeRoot(image: Tree, app: App): Root {
+export function composeRoot(
+  image: Tree,
+  app: App,
+  { tmpfs = [], needed = [] }: RootOptions = {},
+): Root {
   requireVisible(app);
+  const { executable, assembly, workingDirectory } = app;
+  const visible = [executable, ...(assembly === undefined ? [] : [assembly]), ...needed];
+  let ramfs: readonly string[] = [];
   const steps = [
     removeKernelCommands,
     clearMountPoints,
     mendLinks,
     removeSuppliedLibraries,
     linkLibraries,
-    addSettings,
-    (tree: Tree) => addWorkingDirectory(tree, app.workingDirectory),
+    (tree: Tree) => {
+      ramfs = placeRamfs(tree, tmpfs, visible);
+      return addRamfs(tree, ramfs);
+    },
+    (tree: Tree) => addSettings(tree, ramfs),
+    (tree: Tree) => addWorkingDirectory(tree, workingDirectory, ramfs),
   ];
   const done: RootEdit[] = [];
   let tree = image;
@@ -62,6 +76,7 @@ export function composeRoot(image: Tree, app: App): Root {
     tree,
     lost: done.filter(({ isLoss }) => isLoss).map(changeOf),
     changes: done.map(changeOf),
+    ramfs,
   };
 }
 
@@ -70,8 +85,8 @@ function changeOf({ path, change }: RootEdit): RootChange {
 }
 
 /** A mount hides what the image has below its folder. */
-export function mountOver(path: string): string | undefined {
-  return mountPoints.find((mount) => path.startsWith(`${mount}/`));
+export function mountOver(path: string, ramfs: readonly string[] = []): string | undefined {
+  return [...mountPoints, ...ramfs].find((mount) => path !== mount && isWithin(path, mount));
 }
 
 function requireVisible({ executable, assembly }: App): void {
@@ -134,23 +149,24 @@ function countBelow(node: Node): number {
   return visited;
 }
 
-function addSettings(tree: Tree): readonly RootEdit[] {
+function addSettings(tree: Tree, ramfs: readonly string[]): readonly RootEdit[] {
   const known = lookup(tree, '/etc/hosts')?.node;
   const hasHosts = known?.kind === 'file' && known.content.size > 0;
   const hasMounts = lookup(tree, '/etc/mnttab', { follow: false }) !== undefined;
   return [
-    put('/etc/fstab', textFile(fstab), 'written: what OSv mounts'),
-    ...(hasHosts ? [] : [put('/etc/hosts', textFile(hosts), 'written: localhost')]),
+    put('/etc/fstab', fileOfBytes(formatFstab(ramfs)), 'written: what OSv mounts'),
+    ...(hasHosts ? [] : [put('/etc/hosts', fileOfBytes(Buffer.from(hosts)), 'written: localhost')]),
     ...(hasMounts ? [] : [put('/etc/mnttab', symlink('/proc/mounts'), 'added: as OSv has it')]),
   ];
 }
 
-function textFile(text: string): Node {
-  return fileOfBytes(new TextEncoder().encode(text));
-}
-
 /** Container runtimes make a missing working directory (OCI image-spec, config.md, `WorkingDir`). */
-function addWorkingDirectory(tree: Tree, path: string): readonly RootEdit[] {
+function addWorkingDirectory(
+  tree: Tree,
+  path: string,
+  ramfs: readonly string[],
+): readonly RootEdit[] {
+  if (ramfs.includes(path)) return [];
   const found = lookup(tree, path);
   if (found?.node.kind === 'directory') return [];
   if (found !== undefined) {
@@ -159,7 +175,7 @@ function addWorkingDirectory(tree: Tree, path: string): readonly RootEdit[] {
       `composing the root: found a ${found.node.kind} at the working directory ${path}, wanted a folder`,
     );
   }
-  const mount = mountOver(path);
+  const mount = mountOver(path, ramfs);
   if (mount === undefined) return [put(path, directory(), 'added: the working directory')];
   const change = `not there on OSv, which mounts over ${mount}: the app starts in /`;
   return [put(path, directory(), change, { isLoss: true })];

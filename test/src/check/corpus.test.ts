@@ -170,7 +170,7 @@ const corpus: readonly (readonly [string, Defect, string, RegExp])[] = [
   [
     'ASP.NET Core without an address',
     { app: 'web', config: { Env: [] } },
-    'warning no-address',
+    'note no-address',
     /no address/,
   ],
   [

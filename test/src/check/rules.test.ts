@@ -12,6 +12,7 @@ import { ruleTitles } from '../../../src/check/rules.ts';
 import { scan } from '../../../src/check/scan.ts';
 import { checkServerGc, serverGcOf } from '../../../src/check/server-gc.ts';
 import { readSettings } from '../../../src/check/settings.ts';
+import { writableWith } from '../../../src/check/writable.ts';
 import { checkLogConfigs, checkPaths } from '../../../src/check/written-paths.ts';
 import { filesOfTree } from '../../../src/dotnet/files.ts';
 import type {
@@ -85,9 +86,11 @@ describe('checkCalls', () => {
     assemblies: Parameters<typeof scan>[0],
     { major = 10, env = {} }: { major?: number; env?: Readonly<Record<string, string>> } = {},
   ): readonly string[] =>
-    checkCalls(scan(assemblies).used, { major, env: new Map(Object.entries(env)) }).map(
-      ({ severity, rule, evidence }) => `${severity} ${rule}: ${placeOf(evidence)}`,
-    );
+    checkCalls(scan(assemblies).used, {
+      major,
+      env: new Map(Object.entries(env)),
+      isWritable: writableWith(['/state']),
+    }).map(({ severity, rule, evidence }) => `${severity} ${rule}: ${placeOf(evidence)}`);
 
   it.each([
     ['System.Drawing.Common', 'note windows-only'],
@@ -272,6 +275,15 @@ describe('checkConfig', () => {
       expect(told(checkConfig({ ...config, ...changes }))).toEqual(wanted);
     },
   );
+
+  it('says how a volume can be written, and is silent where it can', () => {
+    const volumes = { ...config, Volumes: ['/data/', '/data/sub'] };
+    expect(checkConfig(volumes).map(({ fix }) => fix.split(',')[0])).toEqual([
+      '--tmpfs /data',
+      '--tmpfs /data/sub',
+    ]);
+    expect(checkConfig(volumes, writableWith(['/data']))).toEqual([]);
+  });
 });
 
 describe('readSettings', () => {
@@ -442,6 +454,8 @@ describe('checkAddresses', () => {
 });
 
 describe('checkPaths', () => {
+  const app = { executable: '/app/web', workingDirectory: '/app' };
+
   it.each([
     ['ConnectionStrings:Db', 'Data Source=app.db;Cache=Shared', true],
     ['ConnectionStrings:Db', 'Mode=ReadWrite;DataSource="/data/app.sqlite3"', true],
@@ -459,10 +473,28 @@ describe('checkPaths', () => {
   ])(
     'judges whether %s=%s is written on the read-only disk (DOTNET.md 7)',
     (key, value, isFound) => {
-      const found = checkPaths(settings({ [key]: value }), '/app');
+      const found = checkPaths(settings({ [key]: value }), app);
       expect(found.map(({ rule }) => rule)).toEqual(isFound ? ['read-only-path'] : []);
     },
   );
+
+  const database = (path: string) => settings({ Db: `Data Source=${path}` });
+
+  it.each([
+    [
+      'data/app.db',
+      '--tmpfs /app/data, or name a file below /tmp: --env Db=…; both end with the machine',
+    ],
+    ['app.db', 'name a file below /tmp: --env Db=…, which ends with the machine'],
+    ['/app.db', 'name a file below /tmp: --env Db=…, which ends with the machine'],
+    ['/my data/app.db', 'name a file below /tmp: --env Db=…, which ends with the machine'],
+  ])('says how %s can be written', (path, fix) => {
+    expect(checkPaths(database(path), app).map((found) => found.fix)).toEqual([fix]);
+  });
+
+  it('is silent of what is below a ramfs', () => {
+    expect(checkPaths(database('data/app.db'), app, writableWith(['/app/data']))).toEqual([]);
+  });
 });
 
 describe('checkLogConfigs', () => {
@@ -553,13 +585,13 @@ describe('checkEnvironment', () => {
   ];
 
   it.each([
-    ['DOTNET_SYSTEM_GLOBALIZATION_INVARIANT', '1', 'missing-icu'],
-    ['ASPNETCORE_HTTP_PORTS', '8080', 'no-address'],
-    ['DOTNET_EnableDiagnostics', '0', 'setting-overruled'],
-  ])('tells why %s is set (OSV.md 9.6)', (name, value, rule) => {
+    ['DOTNET_SYSTEM_GLOBALIZATION_INVARIANT', '1', 'missing-icu', 'warning'],
+    ['ASPNETCORE_HTTP_PORTS', '8080', 'no-address', 'note'],
+    ['DOTNET_EnableDiagnostics', '0', 'setting-overruled', 'warning'],
+  ])('tells why %s is set (OSV.md 9.6)', (name, value, rule, severity) => {
     const given = new Map([['DOTNET_EnableDiagnostics', '1']]);
     const [finding] = checkEnvironment(osv(name, value), given);
-    expect(finding).toMatchObject({ rule, severity: 'warning' });
+    expect(finding).toMatchObject({ rule, severity });
     expect(`${finding?.consequence} ${finding?.fix}`).toContain(`${name}=`);
   });
 

@@ -1,0 +1,116 @@
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addKernel } from '../../../src/osv/kernels.ts';
+import { openStore } from '../../../store/index.ts';
+import { runCli } from '../../support/cli.ts';
+import { helloImage } from '../../support/hello-image.ts';
+import { writeLayout } from '../../support/layout.ts';
+import { fakeLoader } from '../osv/fake-kernel.ts';
+
+/** In the place of QEMU: tells which disk it was given, and ends like a guest that powers off. */
+const machine = `#!/bin/sh
+for word; do case "$word" in file=*) echo "$word";; esac; done
+`;
+
+let folder: string;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'osv-convert-run-cache-'));
+  const programs = join(folder, 'bin');
+  await mkdir(programs);
+  await writeFile(join(programs, 'qemu-system-x86_64'), machine);
+  await chmod(join(programs, 'qemu-system-x86_64'), 0o755);
+  env = {
+    PATH: `${programs}:${process.env['PATH']}`,
+    XDG_CACHE_HOME: join(folder, 'cache'),
+    OSV_CONVERT_STORE: join(folder, 'store'),
+  };
+  const store = await openStore(join(folder, 'store'));
+  await addKernel(store, [{ name: 'loader.img', bytes: fakeLoader() }], { name: 'fake' });
+  await store.close();
+  await writeLayout(join(folder, 'hello'), '1', await helloImage());
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const disks = (): string => join(folder, 'cache/osv-convert/disks');
+
+async function run(...options: readonly string[]) {
+  const { code, stdout, stderr } = await runCli(['run', 'oci:hello:1', ...options], {
+    env,
+    cwd: folder,
+  });
+  expect(code, stderr).toBe(0);
+  const path = /^file=([^,]*),/m.exec(stdout)?.[1] ?? '';
+  return { path, isReused: stderr.includes('using the disk built before') };
+}
+
+describe('run REF', () => {
+  it('builds a disk once, also when two begin at once', async () => {
+    const [first, second] = await Promise.all([run(), run()]);
+    expect(first.path).toMatch(/^\/.*\/cache\/osv-convert\/disks\/[0-9a-f]{64}\.raw$/);
+    expect(second.path).toBe(first.path);
+    expect(await run()).toEqual({ path: first.path, isReused: true });
+    expect(await readdir(disks())).toHaveLength(3);
+  });
+
+  it.each([
+    ['--env', 'GREETING=hi'],
+    ['--tmpfs', '/app/data'],
+    ['--memory', '2G'],
+    ['--cmd', 'other'],
+    ['--drop', '/etc/group'],
+    ['--include', 'all'],
+  ])('builds another disk with %s %s', async (...options) => {
+    const [plain, other] = await Promise.all([run(), run(...options)]);
+    expect(other).toEqual({ path: expect.not.stringMatching(plain.path), isReused: false });
+    const report = JSON.parse(await readFile(`${other.path}.json`, 'utf8'));
+    expect(report.tmpfs).toEqual(options[0] === '--tmpfs' ? ['/app/data'] : []);
+  });
+
+  it('builds a disk again when it was damaged', async () => {
+    const { path } = await run();
+    const bytes = await readFile(path);
+    await writeFile(path, Buffer.from(bytes).fill(0, 0, 512));
+    expect(await run()).toEqual({ path, isReused: false });
+    expect((await readFile(path)).equals(bytes)).toBe(true);
+  });
+
+  it('keeps nothing with --no-cache, and where the configuration says so', async () => {
+    const before = await readdir(disks());
+    await writeFile(join(folder, 'config.json'), '{ "diskCache": 0 }');
+    for (const option of ['--no-cache', '--config=config.json']) {
+      const { path, isReused } = await run(option, '--env', 'NEVER=kept');
+      expect([path.startsWith(disks()), isReused]).toEqual([false, false]);
+    }
+    expect(await readdir(disks())).toEqual(before);
+  });
+
+  it('builds a disk for this run where none can be kept', async () => {
+    await writeFile(join(folder, 'no-folder'), '');
+    const { code, stderr } = await runCli(['run', 'oci:hello:1'], {
+      env: { ...env, XDG_CACHE_HOME: join(folder, 'no-folder') },
+      cwd: folder,
+    });
+    expect([code, stderr]).toEqual([0, expect.stringContaining('the disk is not kept')]);
+  });
+});
+
+describe('cache', () => {
+  it('lists the disks and removes them', async () => {
+    const { path } = await run();
+    const cache = async (...words: readonly string[]) =>
+      JSON.parse((await runCli(['cache', ...words, '--json'], { env })).stdout);
+    const listed = await cache('ls');
+    expect(listed.folder).toBe(disks());
+    expect(path).toContain(listed.disks[0].key);
+    expect(await cache('clear')).toEqual({
+      disks: listed.disks.length,
+      bytes: listed.disks.reduce((sum: number, { size }: { size: number }) => sum + size, 0),
+    });
+    expect((await cache('ls')).disks).toEqual([]);
+  });
+});
