@@ -87,6 +87,37 @@ export function decodeSuperblock(bytes: Buffer): Superblock | undefined {
   };
 }
 
+/** A number of 64 bits as it stands, past 2^53 as a bigint: for those who show what is wrong. */
+export type RofsNumber = number | bigint;
+
+/** A field of the superblock, whatever it says. */
+export interface SuperblockField {
+  readonly name: 'magic' | 'version' | 'blockSize' | keyof Superblock;
+  /** In bytes from the start of the superblock. */
+  readonly offset: number;
+  readonly value: RofsNumber;
+  /** What it is in a ROFS that OSv mounts, where only one value will do. */
+  readonly wanted: number | undefined;
+}
+
+/** @param bytes at least `superblockSize` of them. */
+export function superblockFields(bytes: Buffer): readonly SuperblockField[] {
+  return fields.map(([name, wanted], at) => {
+    return { name, offset: at * 8, value: numberAt(bytes, at * 8), wanted };
+  });
+}
+
+const fields: readonly (readonly [SuperblockField['name'], number?])[] = [
+  ['magic', magic],
+  ['version', version],
+  ['blockSize', blockSize],
+  ['infoFirstBlock'],
+  ['infoBlocks'],
+  ['entryCount'],
+  ['symlinkCount'],
+  ['inodeCount'],
+];
+
 /** Writes the entry at `offset`; returns the offset after it. */
 export function putEntry(target: Buffer, offset: number, { inode, name }: RofsEntry): number {
   putU64(target, offset, inode);
@@ -133,6 +164,36 @@ export function inodeAt(bytes: Buffer, offset: number): RofsInode | undefined {
   return { kind, number, start, count: u64(bytes, offset + 24) };
 }
 
+/** The fields of an inode that is whole, whatever they say. */
+export interface RawInode {
+  readonly mode: RofsNumber;
+  /** Undefined for a mode the kernel does not know. */
+  readonly kind: RofsInode['kind'] | undefined;
+  readonly number: RofsNumber;
+  readonly start: RofsNumber;
+  readonly count: RofsNumber;
+}
+
+export function rawInodeAt(bytes: Buffer, offset: number): RawInode {
+  return {
+    mode: numberAt(bytes, offset),
+    kind: kindOf(bytes.readUInt32LE(offset)),
+    number: numberAt(bytes, offset + 8),
+    start: numberAt(bytes, offset + 16),
+    count: numberAt(bytes, offset + 24),
+  };
+}
+
+/** The bits of a mode that say nothing to the kernel. */
+export function hasOddMode({ mode, kind }: RawInode): boolean {
+  return kind !== undefined && mode !== modes[kind];
+}
+
+/** The inode that an entry which is whole is a name of. */
+export function entryInodeAt(bytes: Buffer, offset: number): RofsNumber {
+  return numberAt(bytes, offset);
+}
+
 /** The kernel reads 32 bits of the mode and does not look at the permission bits in it. */
 function kindOf(mode: number): RofsInode['kind'] | undefined {
   switch (mode & 0xf000) {
@@ -154,6 +215,11 @@ function slice(bytes: Buffer, start: number, length: number): Buffer | undefined
 function putU64(target: Buffer, offset: number, value: number): void {
   target.writeUInt32LE(value % 0x1_0000_0000, offset);
   target.writeUInt32LE(Math.floor(value / 0x1_0000_0000), offset + 4);
+}
+
+function numberAt(bytes: Buffer, offset: number): RofsNumber {
+  const value = u64(bytes, offset);
+  return Number.isNaN(value) ? bytes.readBigUInt64LE(offset) : value;
 }
 
 function u64(bytes: Buffer, offset: number): number {

@@ -14,6 +14,7 @@ import {
   symlinkHeaderSize,
 } from './format.ts';
 import { invalidRofs } from './invalid.ts';
+import { bytesOf, maxInfoSize, maxRecords } from './records.ts';
 
 /** The structure info of a ROFS: records of which each is whole, though not yet in its place. */
 export interface RofsTables {
@@ -27,13 +28,6 @@ export interface RofsTables {
   /** Where the data of files ends, in bytes from the start of the file system. */
   readonly dataEnd: number;
 }
-
-/**
- * Structure info is read whole, as the kernel does. Four million files have less than this, and no more
- * records; a few kilobytes of a disk can claim any number, where all they claim is a run of zeros.
- */
-const maxInfoSize = 2 ** 29;
-const maxRecords = 8_000_000;
 
 /** @throws ConvertError `ROFS_INVALID`. */
 export function readTables(access: SyncAccess): RofsTables {
@@ -98,11 +92,6 @@ function readSuperblock(access: SyncAccess): Superblock {
     );
   }
   return superblock;
-}
-
-function bytesOf(access: SyncAccess, offset: number, length: number): Buffer {
-  const bytes = access.read(offset, length);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function cutOff(what: string, index: number): Error {

@@ -18,6 +18,28 @@ export function imageOf(plan: RofsPlan): Buffer {
   return image;
 }
 
+/** A plan with other records than the planner would make, its tables counted anew. */
+export function planWith(
+  plan: RofsPlan,
+  change: Partial<Pick<RofsPlan, 'entries' | 'symlinks' | 'inodes'>>,
+): RofsPlan {
+  const made = { ...plan, ...change };
+  const { entries, symlinks, inodes } = made;
+  const infoSize =
+    entries.reduce((sum, { name }) => sum + 10 + name.length, 0) +
+    symlinks.reduce((sum, target) => sum + 2 + target.length, 0) +
+    inodes.length * 32;
+  const infoBlocks = Math.ceil(infoSize / 512);
+  const superblock = {
+    ...plan.superblock,
+    infoBlocks,
+    entryCount: entries.length,
+    symlinkCount: symlinks.length,
+    inodeCount: inodes.length,
+  };
+  return { ...made, size: (plan.superblock.infoFirstBlock + infoBlocks) * 512, superblock };
+}
+
 export function accessOf(bytes: Buffer): SyncAccess {
   return {
     size: bytes.length,

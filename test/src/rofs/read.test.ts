@@ -6,7 +6,7 @@ import { openContents } from '../../../src/tree/contents.ts';
 import { directory, fileOfBytes, symlink } from '../../../src/tree/nodes.ts';
 import type { DirectoryNode, Node, Tree } from '../../../src/tree/tree.ts';
 import { digestOf } from '../../../store/index.ts';
-import { accessOf, imageOf } from './image.ts';
+import { accessOf, imageOf, planWith } from './image.ts';
 
 const hello = fileOfBytes(Buffer.from('hello'), 0o4755);
 const link = symlink('nowhere');
@@ -45,16 +45,7 @@ function nested(depth: number, nameLength: number): Buffer {
   });
   const last = { kind: 'file', number: depth + 1, start: 1, count: 5 } as const;
   const entries = inodes.map(({ number }) => ({ inode: number + 1, name }));
-  const infoBlocks = Math.ceil((entries.length * (10 + nameLength) + (depth + 1) * 32) / 512);
-  const superblock = {
-    ...plan.superblock,
-    infoBlocks,
-    entryCount: depth,
-    symlinkCount: 0,
-    inodeCount: depth + 1,
-  };
-  const size = (plan.superblock.infoFirstBlock + infoBlocks) * 512;
-  return imageOf({ ...plan, size, superblock, entries, symlinks: [], inodes: [...inodes, last] });
+  return imageOf(planWith(plan, { entries, symlinks: [], inodes: [...inodes, last] }));
 }
 
 describe('readRofs', () => {

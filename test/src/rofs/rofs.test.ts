@@ -87,7 +87,7 @@ describe('planRofs and rofsSegments', () => {
     put(0xec0, u64(0x4000, 4, 0, 2), u64(0x8000, 5, 3, 0x400), u64(0x8000, 6, 5, 0x201));
     put(0xf20, u64(0xa000, 7, 0, 1), u64(0x8000, 8, 7, 0), u64(0x4000, 9, 4, 0));
 
-    const image = imageOf(planRofs(golden, { order: 'tree' }));
+    const image = imageOf(planRofs(golden, { layout: 'upstream' }));
     expect(image.toString('hex')).toBe(expected.toString('hex'));
   });
 
@@ -102,7 +102,9 @@ describe('planRofs and rofsSegments', () => {
       z: fileOfBytes(z),
     });
     expect(imageOf(planRofs(shuffled))).toEqual(imageOf(planRofs(golden)));
-    expect(imageOf(planRofs(golden))).not.toEqual(imageOf(planRofs(golden, { order: 'tree' })));
+    expect(imageOf(planRofs(golden))).not.toEqual(
+      imageOf(planRofs(golden, { layout: 'upstream' })),
+    );
   });
 
   test('take owners, modes and times for nothing', () => {
@@ -125,14 +127,89 @@ describe('planRofs and rofsSegments', () => {
     expect(readBack(tree)).toHaveLength(7);
   });
 
-  test('give hard links one inode and one copy of the data', () => {
+  test('give hard links one inode, and equal files blocks in common', () => {
     const file = fileOfBytes(z);
     const linked = treeOf({ a: file, b: folderOf({ c: file }), d: fileOfBytes(z) });
     const [, a, , c, d] = readBack(linked);
     expect(a).toMatchObject({ path: '/a', inode: 2 });
     expect(c).toMatchObject({ path: '/b/c', inode: 2 });
     expect(d).toMatchObject({ path: '/d', inode: 4, sha256: a?.sha256 });
-    expect(planRofs(linked).data).toHaveLength(2);
+    expect(planRofs(linked).data).toHaveLength(1);
+    expect(planRofs(linked, { layout: 'upstream' }).data).toHaveLength(3);
+    expect(readBack(linked, { layout: 'upstream' }).map(({ inode }) => inode)).toEqual([
+      1, 2, 3, 4, 5,
+    ]);
+  });
+
+  test('cost 50 MB once when a file of 50 MB is there twice', () => {
+    const size = 50_000_000;
+    const content = { kind: 'layer', offset: 0, size, digest: digestOf(z) } as const;
+    const at = (layer: string): FileNode => ({
+      ...fileOfBytes(z),
+      content: { ...content, layer: parseDiffID(digestOf(Buffer.from(layer))) },
+    });
+    const one = planRofs(treeOf({ a: at('base') }));
+    const two = planRofs(treeOf({ a: at('base'), b: at('app') }));
+    expect(two.data).toHaveLength(1);
+    expect(two.size - one.size).toBeLessThan(512);
+  });
+
+  test('take contents of one digest for two when their sizes differ', () => {
+    const honest = fileOfBytes(z);
+    const odd = { ...honest, content: { ...honest.content, size: 512 } };
+    expect(planRofs(treeOf({ honest, odd })).data).toHaveLength(2);
+  });
+
+  test('read no byte of a finished file system, and share what is shared there', () => {
+    const tree = treeOf({ a: fileOfBytes(z), b: fileOfBytes(z), c: fileOfBytes(f) });
+    const image = imageOf(planRofs(tree));
+    const access = accessOf(image);
+    let reads = 0;
+    const { root } = readRofs({
+      size: access.size,
+      read: (offset, length) => {
+        reads += 1;
+        return access.read(offset, length);
+      },
+    });
+    const before = reads;
+    const again = planRofs({ root });
+    expect(reads).toBe(before);
+    expect(again.data).toHaveLength(2);
+    expect(imageOf(again)).toEqual(image);
+  });
+
+  test('lay files out in the order of their ranks, those of one rank by path', () => {
+    const tree = treeOf({
+      a: fileOfBytes(bytesOf(1, 1)),
+      b: fileOfBytes(bytesOf(1, 2)),
+      c: folderOf({ d: fileOfBytes(bytesOf(1, 3)), e: fileOfBytes(bytesOf(1, 4)) }),
+      z: fileOfBytes(bytesOf(1, 5)),
+    });
+    const ranks = new Map([
+      ['/z', -1],
+      ['/c/d', -1],
+      ['/a', 2],
+    ]);
+    const plan = planRofs(tree, { rank: (path) => ranks.get(path) ?? 0 });
+    const first = plan.data.map(({ content }) => (content.kind === 'bytes' ? content.bytes[0] : 0));
+    expect(first).toEqual([3, 5, 2, 4, 1]);
+  });
+
+  test('place a file by the least rank of its names, and equal files where the first of them lies', () => {
+    const linked = fileOfBytes(bytesOf(1, 1));
+    const tree = treeOf({
+      a: fileOfBytes(bytesOf(1, 2)),
+      b: linked,
+      c: fileOfBytes(bytesOf(1, 3)),
+      y: fileOfBytes(bytesOf(1, 2)),
+      z: linked,
+    });
+    const order = ['/z', '/y'];
+    const rank = (path: string): number => (order.includes(path) ? order.indexOf(path) : 9);
+    const plan = planRofs(tree, { rank });
+    const starts = plan.inodes.filter(({ kind }) => kind === 'file').map(({ start }) => start);
+    expect(starts).toEqual([2, 1, 3, 2]);
   });
 
   test('leave devices and fifos out and say so', () => {
