@@ -3,6 +3,10 @@ import type { Kernel } from '../osv/kernel.ts';
 import type { ListedKernel } from '../osv/kernels.ts';
 import { formatBytes, formatTable } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
+import { describeKernel } from './kernel/describe.ts';
+import { addKernelInspect } from './kernel/inspect.ts';
+import { addKernelPull } from './kernel/pull.ts';
+import { addKernelPush } from './kernel/push.ts';
 
 export function addKernel(program: Command): void {
   const kernel = program
@@ -32,6 +36,9 @@ export function addKernel(program: Command): void {
       .option('--url <base>', 'where releases lie (default: those of OSv on GitHub)')
       .option('--default', 'make it the kernel that build uses'),
   ).action(fetchCommand);
+  addKernelPull(kernel);
+  addKernelPush(kernel);
+  addKernelInspect(kernel);
   addGlobalOptions(kernel.command('ls').summary('list the kernels in the store')).action(
     listCommand,
   );
@@ -59,7 +66,7 @@ async function addCommand(
       ...(options.name !== undefined && { name: options.name }),
       ...(options.default && { setDefault: true }),
     });
-    await print(kernel, `${describe(kernel)}\n`);
+    await print(kernel, `${describeKernel(kernel)}\n`);
   });
 }
 
@@ -80,7 +87,7 @@ async function fetchCommand(options: FetchOptions, command: Command): Promise<vo
       onEvent: ({ reason }) => onEvent({ event: 'warning', text: `${reason}; trying again` }),
       signal,
     });
-    await print(kernel, `${describe(kernel)}\n`);
+    await print(kernel, `${describeKernel(kernel)}\n`);
   });
 }
 
@@ -117,10 +124,4 @@ function rowOf({ kernel, isDefault }: ListedKernel): readonly string[] {
     size(loader),
     size(elf),
   ];
-}
-
-function describe({ name, version, architecture, symbols, loader, elf }: Kernel): string {
-  const forms = [loader && 'loader.img', elf && 'ELF'].filter((form) => form !== undefined);
-  const facts = [...(version === undefined ? [] : [version]), architecture, `${symbols} symbols`];
-  return `${name}: ${[...facts, forms.join(' and ')].join(', ')}`;
 }

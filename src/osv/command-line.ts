@@ -28,7 +28,7 @@ export interface CommandLine {
 export const diskCommandLineLimit = 63 * 512 - 1;
 
 /** Prefix of the variables that carry words the kernel's parser cannot take; then comes argv's index. */
-const carrierPrefix = 'OSV_CONVERT_ARG_';
+export const carrierPrefix = 'OSV_CONVERT_ARG_';
 
 /**
  * The bytes of a command line that OSv reads back as exactly `line` (core/commands.cc).
@@ -41,22 +41,39 @@ const carrierPrefix = 'OSV_CONVERT_ARG_';
  */
 export function encodeCommandLine(line: CommandLine): Uint8Array {
   const env = [...line.options.env];
-  const words = [line.program, ...line.args];
-  const carriers = nameCarriers(words, new Set(env.map(([name]) => name)));
-  for (const text of [...words, ...env.flat(), line.options.cwd ?? '']) requireText(text);
-  requireAbsolute('program', line.program);
-  const text = [
-    ...encodeOptions(line.options, [
-      ...env,
-      ...carriers.map(([at, name]) => [name, words[at] ?? ''] as const),
-    ]),
-    ...encodeWords(words, new Map(carriers)),
-    ...(line.stopThreads ? ['!'] : []),
-  ].join(' ');
-  return encodeText(text);
+  const names = new Set(env.map(([name]) => name));
+  const { carriers, text } = encodeProgram(line, names);
+  return encodeText([...encodeOptions(line.options, [...env, ...carriers]), text].join(' '));
 }
 
-function encodeText(text: string): Uint8Array {
+/** The part of a command line behind the options, and the variables that must stand among these for it. */
+export interface EncodedProgram {
+  readonly carriers: readonly (readonly [name: string, value: string])[];
+  readonly text: string;
+}
+
+/**
+ * A program with its words, as `encodeCommandLine` writes them; no carrier is called as one of `names`.
+ * @throws ConvertError `COMMAND_LINE_INEXPRESSIBLE`.
+ */
+export function encodeProgram(
+  { program, args, stopThreads }: Pick<CommandLine, 'program' | 'args' | 'stopThreads'>,
+  names: ReadonlySet<string>,
+): EncodedProgram {
+  const words = [program, ...args];
+  for (const word of words) requireText(word);
+  requireAbsolute('program', program);
+  const carriers = nameCarriers(words, names);
+  const encoded = encodeWords(words, new Map(carriers));
+  return {
+    carriers: carriers.map(([at, name]) => [name, words[at] ?? ''] as const),
+    text: [...encoded, ...(stopThreads ? ['!'] : [])].join(' '),
+  };
+}
+
+/** The bytes of a whole command line. @throws ConvertError `COMMAND_LINE_INEXPRESSIBLE`. */
+export function encodeText(text: string): Uint8Array {
+  requireText(text);
   const bytes = encodeName(text);
   if (bytes.length > diskCommandLineLimit) {
     const found = `found ${bytes.length} bytes, wanted at most ${diskCommandLineLimit}`;
@@ -85,18 +102,26 @@ function* encodeOptions(
   if (options.verbose) yield '--verbose';
   if (options.powerOffOnAbort) yield '--power-off-on-abort';
   if (options.console !== undefined) yield `--console=${options.console}`;
-  for (const [name, value] of env) {
-    requireEnvName(name);
-    yield `--env=${escapeOption(`${name}=${value}`)}`;
-  }
-  if (options.cwd !== undefined) {
-    requireAbsolute('working directory', options.cwd);
-    yield `--cwd=${escapeOption(options.cwd)}`;
-  }
+  for (const [name, value] of env) yield encodeEnv(name, value);
+  if (options.cwd !== undefined) yield encodeCwd(options.cwd);
+}
+
+/** The option that sets a variable. @throws ConvertError `COMMAND_LINE_INEXPRESSIBLE`. */
+export function encodeEnv(name: string, value: string): string {
+  requireEnvName(name);
+  requireText(value);
+  return `--env=${escapeOption(`${name}=${value}`)}`;
+}
+
+/** The option for the working directory. @throws ConvertError `COMMAND_LINE_INEXPRESSIBLE`. */
+export function encodeCwd(path: string): string {
+  requireText(path);
+  requireAbsolute('working directory', path);
+  return `--cwd=${escapeOption(path)}`;
 }
 
 /** Loader options end at white space; a backslash makes the next character plain (libc/string/stresep.c). */
-function escapeOption(text: string): string {
+export function escapeOption(text: string): string {
   return text.replaceAll(/[\\ \t\n]/g, '\\$&');
 }
 
@@ -136,6 +161,7 @@ function nameCarriers(words: readonly string[], taken: ReadonlySet<string>): [nu
 }
 
 function requireEnvName(name: string): void {
+  requireText(name);
   if (name === '' || name.includes('=')) {
     throw inexpressible('found an environment variable of this name, wanted one without "="', name);
   }

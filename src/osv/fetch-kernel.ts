@@ -47,6 +47,7 @@ export async function fetchKernel(store: Store, options: FetchKernelOptions = {}
   const { setDefault } = options;
   return addKernel(store, files, {
     name: release,
+    origin: `${base}/${release}`,
     ...(setDefault !== undefined && { setDefault }),
   });
 }

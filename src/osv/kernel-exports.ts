@@ -8,6 +8,30 @@ import { unpackLoader } from './loader-image.ts';
 /** Bytes of a kernel's file that are read whole: with debug information it has some 100 MB. */
 const kernelCap = 256 << 20;
 
+/** OSv, Makefile: in a loader.img for aarch64 the kernel's ELF lies as it is, behind the code that starts it. */
+const armKernelOffset = 65_536;
+
+/**
+ * The ELF of `kernel`: its own file, or what is in its loader.img. Undefined where there is none to be read.
+ * @throws what the store throws.
+ */
+export async function readKernelElf(store: Store, kernel: Kernel): Promise<Uint8Array | undefined> {
+  const file = kernel.elf ?? kernel.loader;
+  if (file === undefined || file.size > kernelCap) return undefined;
+  const bytes = await store.blobs.read(file.digest, kernelCap);
+  return kernel.elf === undefined ? elfInLoader(bytes, kernel.architecture) : bytes;
+}
+
+/** The ELF inside a loader.img; undefined where it is packed in a way that is not known. */
+export function elfInLoader(
+  loader: Uint8Array,
+  architecture: Kernel['architecture'],
+): Uint8Array | undefined {
+  return architecture === 'aarch64'
+    ? loader.subarray(armKernelOffset)
+    : unpackLoader(accessOf(loader));
+}
+
 /**
  * The names of the functions and data that `kernel` has for programs, from its ELF, or the one inside its
  * loader.img. Undefined where they do not show: what has no `malloc` has another way to offer it.
@@ -17,11 +41,8 @@ export async function readKernelExports(
   store: Store,
   kernel: Kernel,
 ): Promise<ReadonlySet<string> | undefined> {
-  const file = kernel.elf ?? kernel.loader;
-  if (file === undefined || file.size > kernelCap) return undefined;
-  const bytes = await store.blobs.read(file.digest, kernelCap);
-  const kernelElf = kernel.elf === undefined ? unpackLoader(accessOf(bytes)) : bytes;
-  const names = kernelElf && namesIn(accessOf(kernelElf));
+  const elf = await readKernelElf(store, kernel);
+  const names = elf && namesIn(accessOf(elf));
   return names?.has('malloc') ? names : undefined;
 }
 

@@ -20,7 +20,16 @@ const forms = {
 
 const annotationPrefix = 'osv-convert.kernel.';
 
-export function formatKernelManifest(kernel: Omit<Kernel, 'name'>): Uint8Array {
+/** A kernel as its manifest has it: without its name, and where it came from. */
+type KernelBuild = Omit<Kernel, 'name' | 'origin'>;
+
+/** Whose manifest it is, for errors, and the next command to type where it is none. */
+export interface ManifestPlace {
+  readonly of: string;
+  readonly hint: string;
+}
+
+export function formatKernelManifest(kernel: KernelBuild): Uint8Array {
   const { architecture, version, symbols, tlsLimit } = kernel;
   const manifest = {
     schemaVersion: 2,
@@ -42,7 +51,7 @@ export function formatKernelManifest(kernel: Omit<Kernel, 'name'>): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(manifest));
 }
 
-function* layersOf(kernel: Omit<Kernel, 'name'>): Generator<object> {
+function* layersOf(kernel: KernelBuild): Generator<object> {
   for (const form of ['loader', 'elf'] as const) {
     const file = kernel[form];
     const { mediaType, title } = forms[form];
@@ -53,22 +62,21 @@ function* layersOf(kernel: Omit<Kernel, 'name'>): Generator<object> {
 }
 
 /** @throws ConvertError `KERNEL_INVALID`, `StoreError` `DIGEST_INVALID`. */
-export function parseKernelManifest(name: string, bytes: Uint8Array): Kernel {
-  const { annotations, layers } = parseManifest(name, bytes);
+export function parseKernelManifest(bytes: Uint8Array, place: ManifestPlace): KernelBuild {
+  const { annotations, layers } = parseManifest(place, bytes);
   const annotation = (key: string): string | undefined => annotations[`${annotationPrefix}${key}`];
   const [architecture, symbols] = [annotation('architecture'), annotation('symbols')];
   if (architecture !== 'x86_64' && architecture !== 'aarch64') {
-    throw invalid(name, `architecture ${JSON.stringify(architecture)}`, 'x86_64 or aarch64');
+    throw invalid(place, `architecture ${JSON.stringify(architecture)}`, 'x86_64 or aarch64');
   }
   if (symbols !== 'hidden' && symbols !== 'exposed' && symbols !== 'unknown') {
-    throw invalid(name, `symbols ${JSON.stringify(symbols)}`, 'hidden, exposed or unknown');
+    throw invalid(place, `symbols ${JSON.stringify(symbols)}`, 'hidden, exposed or unknown');
   }
   const version = annotation('version');
   const tlsLimit = annotation('tls-limit');
   const loader = layers.get(forms.loader.mediaType);
   const elf = layers.get(forms.elf.mediaType);
   return {
-    name,
     architecture,
     symbols,
     ...(version !== undefined && { version }),
@@ -84,11 +92,11 @@ interface KernelManifest {
   readonly layers: ReadonlyMap<string, KernelFile>;
 }
 
-function parseManifest(name: string, bytes: Uint8Array): KernelManifest {
+function parseManifest(place: ManifestPlace, bytes: Uint8Array): KernelManifest {
   const manifest = recordOf(parseJson(bytes));
   if (manifest?.['artifactType'] !== kernelArtifactType) {
     throw invalid(
-      name,
+      place,
       `a manifest of artifact type ${JSON.stringify(manifest?.['artifactType'])}`,
       kernelArtifactType,
     );
@@ -99,17 +107,17 @@ function parseManifest(name: string, bytes: Uint8Array): KernelManifest {
   const layers = Array.isArray(manifest['layers']) ? manifest['layers'] : [];
   return {
     annotations: Object.fromEntries(annotations),
-    layers: new Map(layers.map((layer) => parseLayer(name, recordOf(layer)))),
+    layers: new Map(layers.map((layer) => parseLayer(place, recordOf(layer)))),
   };
 }
 
 function parseLayer(
-  name: string,
+  place: ManifestPlace,
   layer: Readonly<Record<string, unknown>> | undefined,
 ): [string, KernelFile] {
   const { mediaType, digest, size } = layer ?? {};
   if (typeof mediaType !== 'string' || typeof digest !== 'string' || typeof size !== 'number') {
-    throw invalid(name, `a layer ${JSON.stringify(layer)}`, 'media type, digest and size');
+    throw invalid(place, `a layer ${JSON.stringify(layer)}`, 'media type, digest and size');
   }
   return [mediaType, { digest: parseDigest(digest), size }];
 }
@@ -128,10 +136,8 @@ function recordOf(value: unknown): Readonly<Record<string, unknown>> | undefined
   return isRecord(value) ? value : undefined;
 }
 
-function invalid(name: string, found: string, wanted: string): ConvertError {
-  return new ConvertError(
-    'KERNEL_INVALID',
-    `reading kernel ${name} in the store: found ${found}, wanted ${wanted}`,
-    { hint: `osv-convert kernel rm ${name}` },
-  );
+function invalid({ of, hint }: ManifestPlace, found: string, wanted: string): ConvertError {
+  return new ConvertError('KERNEL_INVALID', `reading ${of}: found ${found}, wanted ${wanted}`, {
+    hint,
+  });
 }

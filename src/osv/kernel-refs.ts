@@ -10,11 +10,14 @@ export interface KernelRef {
   readonly size: number;
   /** Chosen as the kernel that is used when none is named. */
   readonly isDefault: boolean;
+  /** Where it was got from. */
+  readonly origin?: string;
 }
 
 /** Kernels are refs of this prefix beside those of images. */
 const refPrefix = 'kernel/';
 const defaultAnnotation = 'osv-convert.kernel.default';
+const originAnnotation = 'osv-convert.kernel.origin';
 
 /** In the order of their names. */
 export async function listKernelRefs(store: Store): Promise<readonly KernelRef[]> {
@@ -44,6 +47,11 @@ export function deleteKernelRef(store: Store, name: string): Promise<boolean> {
   return store.refs.delete(`${refPrefix}${name}`);
 }
 
+/** The name in the store of the kernel that is called `name`. */
+export function refOfKernel(name: string): string {
+  return `${refPrefix}${name}`;
+}
+
 /** The kernel whose name in the store this is. */
 export function kernelOfRef(name: string): string | undefined {
   return name.startsWith(refPrefix) ? name.slice(refPrefix.length) : undefined;
@@ -62,15 +70,27 @@ export function parseKernelName(name: string): string {
 }
 
 function kernelRef(name: string, { digest, size, annotations }: Descriptor): KernelRef {
-  return { name, digest, size, isDefault: annotations?.[defaultAnnotation] === 'true' };
+  const origin = annotations?.[originAnnotation];
+  return {
+    name,
+    digest,
+    size,
+    isDefault: annotations?.[defaultAnnotation] === 'true',
+    ...(origin !== undefined && { origin }),
+  };
 }
 
-async function writeRef(store: Store, { name, digest, size, isDefault }: KernelRef): Promise<void> {
+async function writeRef(store: Store, ref: KernelRef): Promise<void> {
+  const { name, digest, size, isDefault, origin } = ref;
+  const annotations = {
+    ...(isDefault && { [defaultAnnotation]: 'true' }),
+    ...(origin !== undefined && { [originAnnotation]: origin }),
+  };
   await store.refs.set(`${refPrefix}${name}`, {
     mediaType: manifestMediaType,
     digest,
     size,
     artifactType: kernelArtifactType,
-    ...(isDefault && { annotations: { [defaultAnnotation]: 'true' } }),
+    ...(Object.keys(annotations).length > 0 && { annotations }),
   });
 }

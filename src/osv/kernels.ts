@@ -25,6 +25,8 @@ export interface AddKernelOptions {
   readonly name?: string;
   /** Make it the kernel that is used when none is named. */
   readonly setDefault?: boolean;
+  /** Where the files were got from. */
+  readonly origin?: string;
 }
 
 export interface ListedKernel {
@@ -34,7 +36,7 @@ export interface ListedKernel {
 }
 
 /** A kernel before it has a name. */
-type Build = Omit<Kernel, 'name'>;
+type Build = Omit<Kernel, 'name' | 'origin'>;
 
 /**
  * Takes the files of one kernel into the store: loader.img, its ELF, or both, plain or as .gz. A form
@@ -51,16 +53,18 @@ export async function addKernel(
   const given = await putFiles(store, files);
   const name = parseKernelName(options.name ?? nameOf(given));
   const ref = await getKernelRef(store, name);
-  const kernel = merge(ref && (await readKernel(store, ref)), given);
+  const kernel = merge(ref && (await readBuild(store, ref)), given);
   const manifest = formatKernelManifest(kernel);
+  const from = options.origin === undefined ? {} : { origin: options.origin };
   await store.blobs.put(emptyConfig);
   await setKernelRef(store, {
     name,
     digest: await store.blobs.put(manifest),
     size: manifest.length,
     isDefault: options.setDefault ?? ref?.isDefault ?? false,
+    ...from,
   });
-  return { ...kernel, name };
+  return { name, ...kernel, ...from };
 }
 
 /** In the order of their names. @throws ConvertError `KERNEL_INVALID`; what the store throws. */
@@ -103,8 +107,14 @@ async function defaultRef(store: Store): Promise<KernelRef | undefined> {
   return refs.find(({ isDefault }) => isDefault) ?? (refs.length === 1 ? refs[0] : undefined);
 }
 
-async function readKernel(store: Store, { name, digest }: KernelRef): Promise<Kernel> {
-  return parseKernelManifest(name, await store.blobs.read(digest, manifestCap));
+async function readKernel(store: Store, ref: KernelRef): Promise<Kernel> {
+  const { name, origin } = ref;
+  return { name, ...(await readBuild(store, ref)), ...(origin !== undefined && { origin }) };
+}
+
+async function readBuild(store: Store, { name, digest }: KernelRef): Promise<Build> {
+  const where = { of: `kernel ${name} in the store`, hint: `osv-convert kernel rm ${name}` };
+  return parseKernelManifest(await store.blobs.read(digest, manifestCap), where);
 }
 
 async function notFound(store: Store, action: string, name?: string): Promise<ConvertError> {
@@ -113,8 +123,8 @@ async function notFound(store: Store, action: string, name?: string): Promise<Co
   const wanted = name === undefined ? 'one that is the default' : JSON.stringify(name);
   const hint =
     names.length === 0
-      ? 'osv-convert kernel add loader.img loader-stripped.elf (or: osv-convert kernel fetch)'
-      : `osv-convert kernel ls shows them; name one of: ${names.join(', ')}`;
+      ? 'osv-convert kernel fetch\nosv-convert kernel add loader.img loader-stripped.elf'
+      : 'osv-convert kernel ls';
   return new ConvertError(
     'KERNEL_NOT_FOUND',
     `${action} a kernel: found ${found}, wanted ${wanted}`,
@@ -160,7 +170,7 @@ function unmatched(found: string): ConvertError {
   );
 }
 
-function merge(known: Kernel | undefined, given: Build): Build {
+function merge(known: Build | undefined, given: Build): Build {
   if (known === undefined || !belongTogether(known, given)) return given;
   // A loader.img may show nothing of symbols, and must not make a known kernel forget.
   return given.elf === undefined ? { ...given, ...known } : { ...known, ...given };

@@ -1,11 +1,11 @@
 import { gunzipSync } from 'node:zlib';
-import { machines } from '../elf/elf.ts';
+import { machines, segmentTypes } from '../elf/elf.ts';
 import { readElf } from '../elf/read.ts';
 import { ConvertError } from '../error.ts';
 import type { SyncAccess } from '../tree/access.ts';
 import type { Kernel, KernelArchitecture } from './kernel.ts';
 import { describeKernelElf } from './kernel-elf.ts';
-import { unpackLoader } from './loader-image.ts';
+import { elfInLoader } from './kernel-exports.ts';
 
 /** What a kernel file tells of itself. */
 export interface KernelFacts
@@ -21,6 +21,9 @@ export const kernelSizeCap = 64 << 20;
 /** Makefile, `loader.img`: boot sector and command line come before the kernel, in units of 32 KiB. */
 const payloadOffset = 65_536;
 const payloadUnit = 32_768;
+
+/** Linux, Documentation/arch/arm64/booting.rst: by `ARM\x64` there a hypervisor knows an Image. */
+const imageMagicOffset = 56;
 
 /**
  * Tells loader.img, loader-stripped.elf and loader.elf of x86_64 and aarch64 by their bytes, plain or
@@ -59,15 +62,11 @@ function gunzipped(name: string, file: Uint8Array): Uint8Array {
   }
 }
 
-/** A boot sector (arch/x64/boot16.S) or arm's preboot code, and a kernel at 64 KiB. */
+/** A boot sector (arch/x64/boot16.S), or the head of an Image (arch/aarch64/preboot.S), and a kernel at 64 KiB. */
 function describeLoader(name: string, bytes: Uint8Array): Omit<KernelFacts, 'bytes'> | undefined {
   const architecture = loaderArchitecture(bytes);
   if (architecture === undefined) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const size =
-    architecture === 'x86_64'
-      ? view.getUint16(0x10, true) * payloadUnit
-      : Number(view.getBigUint64(0x10, true));
+  const size = architecture === 'x86_64' ? announcedUnits(bytes) * payloadUnit : sizeOfElf(bytes);
   if (size === 0 || payloadOffset + size > bytes.length) {
     throw invalid(
       name,
@@ -80,13 +79,24 @@ function describeLoader(name: string, bytes: Uint8Array): Omit<KernelFacts, 'byt
   return { form: 'loader', architecture, symbols: 'unknown', ...kernelIn(architecture, bytes) };
 }
 
+function announcedUnits(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint16(0x10, true);
+}
+
+/** Up to where its segments lie in the file. An Image announces what it takes of memory, which is more. */
+function sizeOfElf(loader: Uint8Array): number {
+  const elf = readElf(accessOf(loader.subarray(payloadOffset)));
+  if (elf?.kind !== 'elf') return 0;
+  const loaded = elf.segments.filter(({ type }) => type === segmentTypes.load);
+  return Math.max(0, ...loaded.map(({ offset, fileSize }) => offset + fileSize));
+}
+
 /** What the kernel inside tells of itself; nothing, where it is packed in another way. */
 function kernelIn(
   architecture: KernelArchitecture,
   loader: Uint8Array,
 ): Partial<Omit<KernelFacts, 'bytes' | 'form'>> {
-  const bytes =
-    architecture === 'x86_64' ? unpackLoader(accessOf(loader)) : loader.subarray(payloadOffset);
+  const bytes = elfInLoader(loader, architecture);
   const access = accessOf(bytes ?? new Uint8Array());
   const elf = readElf(access);
   const facts = elf?.kind === 'elf' ? describeKernelElf(access, elf) : undefined;
@@ -96,7 +106,8 @@ function kernelIn(
 function loaderArchitecture(bytes: Uint8Array): KernelArchitecture | undefined {
   const payload = readElf(accessOf(bytes.subarray(payloadOffset)));
   if (payload?.kind !== 'elf') return undefined;
-  if (payload.bits === 64 && payload.machine === machines.arm64) return 'aarch64';
+  const isImage = textOf(bytes.subarray(imageMagicOffset, imageMagicOffset + 4)) === 'ARM\x64';
+  if (isImage && payload.bits === 64 && payload.machine === machines.arm64) return 'aarch64';
   const isBootSector =
     bytes[510] === 0x55 && bytes[511] === 0xaa && textOf(bytes.subarray(0x1b8, 0x1bb)) === 'VSO';
   return isBootSector && payload.bits === 32 && payload.machine === machines.x86

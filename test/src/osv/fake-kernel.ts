@@ -80,9 +80,9 @@ function elf32Header(): Buffer {
 }
 
 /** Arm's form: preboot code and the ELF itself at 64 KiB. */
-export function fakeArmLoader(): Buffer {
-  const elf = buildElf({ machine: 183 });
+export function fakeArmLoader(elf: Uint8Array = buildElf({ machine: 183 })): Buffer {
   const preboot = Buffer.alloc(65_536);
-  preboot.writeBigUInt64LE(BigInt(elf.length), 0x10);
+  preboot.writeBigUInt64LE(BigInt(65_536 + 4 * elf.length), 0x10);
+  preboot.write('ARM\x64', 56);
   return Buffer.concat([preboot, elf]);
 }

@@ -49,6 +49,7 @@ describe('recogniseKernel', () => {
     expect(factsOf(fakeArmLoader())).toMatchObject({ form: 'loader', architecture: 'aarch64' });
     const elf = fakeKernelElf({ machine: 183 });
     expect(factsOf(elf)).toMatchObject({ form: 'elf', architecture: 'aarch64' });
+    expect(factsOf(fakeArmLoader(elf))).toEqual({ ...factsOf(elf), form: 'loader' });
   });
 
   it('inflates .gz', () => {
@@ -57,6 +58,9 @@ describe('recogniseKernel', () => {
   });
 
   const elf = fakeKernelElf();
+  const armLoader = fakeArmLoader();
+  // The table of its two sections is behind what is loaded.
+  const imageEnd = armLoader.length - 2 * 64;
   const disk = fakeLoader();
   disk.writeUInt32LE(8192, 0x1ce + 8);
   it.each<[string, Uint8Array, string]>([
@@ -72,6 +76,8 @@ describe('recogniseKernel', () => {
     ['half an ELF', elf.subarray(0, 200), 'the file ends at 200'],
     ['a truncated loader', fakeLoader(9, 131_072), 'announces 360448'],
     ['a loader of no length', fakeLoader(0, 100_000), 'announces 65536'],
+    ['a truncated Image', armLoader.subarray(0, imageEnd - 1), `announces ${imageEnd}`],
+    ['an Image without its magic', Buffer.from(armLoader).fill(0, 56, 60), 'begin with 00000000'],
     ['a finished disk', disk, 'a finished disk with partitions'],
     ['damaged gzip', gzipSync(elf).subarray(0, 100), 'damaged gzip'],
     ['a gzip bomb', gzipSync(Buffer.alloc(kernelSizeCap + 1)), 'a gzip file of more than'],
