@@ -1,35 +1,48 @@
 import type { Store } from '../store/index.ts';
-import { writeDisk } from './disk/output.ts';
-import { openOutputFile } from './disk/output-file.ts';
-import { type DiskPlan, planDisk } from './disk/plan.ts';
-import { ConvertError } from './error.ts';
+import type { Finding } from './check/finding.ts';
+import { imageOf } from './disk/access-pieces.ts';
+import { type Compression, type OutputFormat, refuseKernelBeside } from './disk/formats.ts';
+import { writeImage } from './disk/output.ts';
+import { pieces } from './disk/segment.ts';
+import {
+  architectureOf,
+  type DiskOutput,
+  machineOf,
+  parseDiskOutput,
+  refuseOutput,
+  sizeIn,
+  writeDiskOutput,
+  writeReport,
+} from './disk-output.ts';
 import { findingsOf, refuseErrors } from './findings.ts';
-import type { Guest } from './guest.ts';
-import type { Kernel } from './osv/kernel.ts';
-import { defaultKernel, findKernel } from './osv/kernels.ts';
+import { type KernelWishes, prepareWithKernel, requireKernel } from './kernel-choice.ts';
+import { layOut } from './lay-out.ts';
+import { bootRank } from './osv/boot-order.ts';
+import { kernelArchitectureOf } from './osv/kernel.ts';
 import { type GuestWishes, prepare } from './prepare.ts';
 import { withHealing } from './pull/heal.ts';
 import { obtain } from './pull/pull.ts';
 import { createReport, type Report } from './report.ts';
-import { planRofs, type RofsPlan } from './rofs/plan.ts';
-import type { SyncAccess } from './tree/access.ts';
+import { planRofs } from './rofs/plan.ts';
 import { withLayers } from './tree/open-layers.ts';
+import type { Tree } from './tree/tree.ts';
 
 export interface ConvertOptions extends GuestWishes {
-  readonly format: 'raw' | 'qcow2';
+  /** By the name of the output where it is absent. */
+  readonly format?: OutputFormat;
+  /** Of a qcow2 disk, or the one in a containerDisk. */
+  readonly compression?: Compression;
   /** `bios`: the kernel is on the disk. `direct`: the hypervisor brings it. */
   readonly boot: 'bios' | 'direct';
   /** Build what cannot run, too. */
   readonly force?: boolean;
 }
 
-/** Bytes of a loader.img that are read whole: OSv's are 2 to 5 MB. */
-const loaderCap = 64 << 20;
-
 /**
  * The whole pipeline: image → tree → app → runtime → guest → ROFS → disk at `output`, and the report at
- * `output.json`. The same image, runtime, kernel and options give the same bytes. Damage that is met in
- * the store is mended where it can be.
+ * `output.json`; where `output` is `store:NAME`, an image of KubeVirt there, and no report. What goes with a
+ * disk for aarch64 and cannot be on it, the kernel with its command line, is `output.kernel`. The same image,
+ * runtime, kernel and options give the same bytes. Damage that is met in the store is mended where it can be.
  * @throws ConvertError any code of the table but those of machines; StoreError. Nothing half-written stays.
  */
 export async function convert(
@@ -38,96 +51,78 @@ export async function convert(
   output: string,
   options: ConvertOptions,
 ): Promise<Report> {
-  for (const path of [output, `${output}.json`]) openOutputFile(path).discard();
-  return await withHealing(store, options, () => convertOnce(store, reference, output, options));
+  const target = parseDiskOutput(output, options.format);
+  refuseOutput(target, options.boot, options.compression);
+  return await withHealing(store, options, () =>
+    withDraft(store, reference, { ...options, format: target.format }, async (draft) =>
+      draft.write(target),
+    ),
+  );
 }
 
-async function convertOnce(
+/** A disk of which everything is decided, and nothing written. */
+export interface DiskDraft {
+  readonly tree: Tree;
+  /** As it will be, but for the warnings: what is known beforehand of the app is not looked for yet. */
+  readonly report: Report;
+  /** Checks the app and writes the disk, in the format of the draft, and its report. @throws as `convert`. */
+  write(target: DiskOutput): Promise<Report>;
+}
+
+export type DraftOptions = ConvertOptions & { readonly format: OutputFormat };
+
+/** Works on a disk of `reference` that is laid out. @throws as `convert`, but nothing of outputs. */
+export async function withDraft<T>(
   store: Store,
   reference: string,
-  output: string,
-  options: ConvertOptions,
-): Promise<Report> {
-  const { onEvent, format, boot } = options;
-  const kernel = await kernelFor(store, options);
+  options: DraftOptions,
+  work: (draft: DiskDraft) => Promise<T>,
+): Promise<T> {
+  const { onEvent, signal, compression, boot, format, memory } = options;
+  const form = boot === 'bios' ? { form: 'loader' as const } : {};
+  await requireKernel(store, { ...options, ...form });
   const image = await obtain(store, reference, options);
+  const architecture = kernelArchitectureOf(image.platform);
+  const wishes: KernelWishes = { ...options, ...form, architecture };
   return await withLayers(store, async (open) => {
     const { contents } = open;
-    const prepared = await prepare(store, open, image, kernel, options);
+    const { kernel, prepared } = await prepareWithKernel(store, wishes, (one) =>
+      prepare(store, open, image, one, options),
+    );
     if (prepared.kind === 'stopped') throw prepared.reason;
     const { app, runnable, guest, additions } = prepared;
-    const findings = findingsOf(prepared);
-    if (options.force !== true) refuseErrors(findings);
-    const rofs = planRofs(guest.tree);
-    const disk = await layOut(store, boot, kernel, guest, rofs);
-    const report = createReport({
-      image,
-      app,
-      runnable,
-      kernel,
-      guest,
-      additions,
-      memory: options.memory,
-      findings,
-      rofs,
-      disk,
-      format,
-    });
-    for (const text of report.warnings) onEvent?.({ event: 'warning', text });
-    await writeDisk(disk, output, {
-      format,
-      contents,
-      ...(options.signal && { signal: options.signal }),
-      onProgress: (progress) => onEvent?.({ event: 'write', path: output, ...progress }),
-    });
-    await writeReport(report, `${output}.json`);
-    return report;
+    const rofs = planRofs(guest.tree, { rank: bootRank(guest.program, app) });
+    const parts = { boot, architecture, kernel, guest, rofs };
+    const { disk: plan, kernelImage } = await layOut(store, parts);
+    if (kernelImage) refuseKernelBeside(format);
+    const disk = { ...plan, size: sizeIn(format, plan.size) };
+    const made = { image, app, runnable, kernel, guest, additions, memory, rofs, disk, format };
+    const reportWith = (findings: readonly Finding[]): Report =>
+      createReport({ ...made, findings });
+    const source = {
+      size: disk.size,
+      pieces: () => pieces(disk.segments(), disk.size, contents),
+    };
+
+    async function write(target: DiskOutput): Promise<Report> {
+      const findings = findingsOf(prepared);
+      if (options.force !== true) refuseErrors(findings);
+      const report = reportWith(findings);
+      for (const text of report.warnings) onEvent?.({ event: 'warning', text });
+      const path = target.format === 'containerdisk' ? target.name : target.path;
+      await writeDiskOutput(store, source, target, {
+        ...(compression && { compression }),
+        ...(signal && { signal }),
+        machine: machineOf(image.name),
+        architecture: architectureOf(image.platform),
+        onProgress: (progress) => onEvent?.({ event: 'write', path, ...progress }),
+      });
+      if (target.format === 'containerdisk') return report;
+      if (kernelImage) await writeImage(imageOf(kernelImage), `${path}.kernel`, { format: 'raw' });
+      await writeReport(report, `${path}.json`);
+      return report;
+    }
+
+    return await work({ tree: guest.tree, report: reportWith([]), write });
   });
-}
-
-/** A disk for direct boot needs no kernel; the default one, where there is one, is still checked. */
-async function kernelFor(
-  store: Store,
-  { boot, kernel }: ConvertOptions,
-): Promise<Kernel | undefined> {
-  if (boot === 'bios' || kernel !== undefined) return await findKernel(store, kernel);
-  return await defaultKernel(store);
-}
-
-async function layOut(
-  store: Store,
-  boot: ConvertOptions['boot'],
-  kernel: Kernel | undefined,
-  { commandLine }: Guest,
-  rofs: RofsPlan,
-): Promise<DiskPlan> {
-  if (boot === 'direct') return planDisk({ rofs });
-  if (kernel?.loader === undefined) {
-    throw new ConvertError(
-      'KERNEL_NOT_FOUND',
-      `laying out the disk: kernel ${kernel?.name} has an ELF only, wanted a loader.img, which boots from a disk`,
-      {
-        hint: `osv-convert kernel add --name ${kernel?.name} loader.img\nor build with --boot direct`,
-      },
-    );
-  }
-  const bytes = await store.blobs.read(kernel.loader.digest, loaderCap);
-  return planDisk({ loader: accessOf(bytes), commandLine, rofs });
-}
-
-function accessOf(bytes: Uint8Array): SyncAccess {
-  return {
-    size: bytes.length,
-    read: (offset, length) => bytes.subarray(offset, offset + length),
-  };
-}
-
-async function writeReport(report: Report, path: string): Promise<void> {
-  const file = openOutputFile(path);
-  try {
-    file.write(Buffer.from(`${JSON.stringify(report, undefined, 2)}\n`), 0);
-    await file.commit();
-  } finally {
-    file.discard();
-  }
 }

@@ -8,6 +8,7 @@ export const sectorSize = 512;
 
 /** The second slot: the kernel names it /dev/vblk0.1 and mounts that as the root (OSv, loader.cc). */
 const slotOffset = 0x1ce;
+const firstSlotOffset = 0x1be;
 const slotSize = 16;
 const signatureOffset = 0x1fe;
 const linux = 0x83;
@@ -31,6 +32,14 @@ export function withPartition(bootSector: Uint8Array, partition: Partition): Uin
   return sector;
 }
 
+/** The boot code ends where the table of partitions begins. */
+const bootCodeSize = 0x1b8;
+
+/** Whether a disk that begins so has a program that a BIOS can start. */
+export function hasBootCode(head: Uint8Array): boolean {
+  return head.subarray(0, bootCodeSize).some((byte) => byte !== 0);
+}
+
 /** Whether a disk that begins so has a boot sector: it ends in 55 aa. */
 export function hasBootSignature(head: Uint8Array): boolean {
   return head[signatureOffset] === 0x55 && head[signatureOffset + 1] === 0xaa;
@@ -47,6 +56,30 @@ export function partitionIn(bootSector: Uint8Array): Partition | undefined {
   const count = slot.readUInt32LE(12);
   if (slot[4] === 0 || start === 0 || count === 0) return undefined;
   return { offset: start * sectorSize, size: count * sectorSize };
+}
+
+/** What a slot of the partition table says, whether it can be so or not. */
+export interface Slot {
+  /** In bytes from the start of the sector. */
+  readonly at: number;
+  readonly type: number;
+  /** Of the start in cylinders, heads and sectors: counted from 1. */
+  readonly startSector: number;
+  readonly partition: Partition;
+}
+
+/** All four slots. The second is that of the root. */
+export function slotsIn(bootSector: Buffer): readonly Slot[] {
+  return [0, 1, 2, 3].map((index) => {
+    const at = firstSlotOffset + index * slotSize;
+    const [start, count] = [bootSector.readUInt32LE(at + 8), bootSector.readUInt32LE(at + 12)];
+    return {
+      at,
+      type: bootSector.readUInt8(at + 4),
+      startSector: bootSector.readUInt8(at + 2) & 0x3f,
+      partition: { offset: start * sectorSize, size: count * sectorSize },
+    };
+  });
 }
 
 /** Head, then cylinder and sector in 16 bits. The end is one past the last sector, as in the model. */

@@ -5,9 +5,14 @@ import { invalidDisk, unsupportedDisk } from './disk-error.ts';
 import { openFileAccess } from './file-access.ts';
 import { type Kind, kindOf, kindReach } from './file-kind.ts';
 import { foreignHint } from './foreign-hint.ts';
-import { hasBootSignature, type Partition, partitionIn, sectorSize } from './mbr.ts';
+import type { DiskFormat } from './formats.ts';
+import { hasBootSignature, partitionIn, sectorSize } from './mbr.ts';
+import { partOf } from './part.ts';
 import { openQcow2Access } from './qcow2-access.ts';
 import { isQcow2 } from './qcow2-header.ts';
+import { isVdi, openVdiAccess } from './vdi-access.ts';
+import { isVhd, openVhdAccess } from './vhd-access.ts';
+import { isVmdk, openVmdkAccess } from './vmdk-access.ts';
 
 /** A finished disk, open for reading. */
 export interface OpenDisk {
@@ -16,20 +21,74 @@ export interface OpenDisk {
   close(): void;
 }
 
+/** A disk as a machine sees it, from its first byte on, or a file that is no disk. */
+export interface WholeDisk {
+  readonly disk: SyncAccess;
+  readonly format: ReadFormat;
+  close(): void;
+}
+
+/** Formats of files in which a disk is found again. */
+export type ReadFormat = Exclude<DiskFormat, 'gce' | 'ova'>;
+
+/**
+ * Opens the disk at `path`, whatever is on it: raw, qcow2, streamOptimized vmdk, vdi, or fixed vhd.
+ * @throws ConvertError as `openDisk` does for the file itself.
+ */
+export async function openWholeDisk(path: string): Promise<WholeDisk> {
+  const file = openFileAccess(path);
+  try {
+    const format = formatOf(file);
+    return { disk: await diskIn(file, path, format), format, close: file.close };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+/** Of a file, by its first bytes and its last; raw where they tell of none. */
+export function formatOf(file: SyncAccess): ReadFormat {
+  if (isQcow2(file)) return 'qcow2';
+  if (isVmdk(file)) return 'vmdk';
+  if (isVdi(file)) return 'vdi';
+  return isVhd(file) ? 'vhd' : 'raw';
+}
+
+/**
+ * The disk in a file of this format.
+ * @throws ConvertError `DISK_UNSUPPORTED` for what is not read here, though QEMU may; `DISK_INVALID`.
+ */
+export async function diskIn(
+  file: SyncAccess,
+  path: string,
+  format: ReadFormat,
+): Promise<SyncAccess> {
+  return await openFormat[format](file, path);
+}
+
+type Open = (file: SyncAccess, path: string) => SyncAccess | Promise<SyncAccess>;
+
+const openFormat: Readonly<Record<ReadFormat, Open>> = {
+  raw: (file) => file,
+  qcow2: openQcow2Access,
+  vmdk: openVmdkAccess,
+  vdi: openVdiAccess,
+  vhd: openVhdAccess,
+};
+
 /**
  * Opens the disk at `path` and finds its ROFS, in the partition where OSv looks for it: the second slot
- * of the partition table (loader.cc, /dev/vblk0.1). A disk is raw or qcow2. Nothing of it is believed,
- * and no more of it read than is asked for.
+ * of the partition table (loader.cc, /dev/vblk0.1). Nothing of it is believed, and no more of it read than
+ * is asked for.
  * @throws ConvertError `USAGE` for what is no file, `ACCESS_DENIED`; `DISK_UNSUPPORTED` for other kinds of
  * files and disks, `DISK_INVALID` for one that contradicts itself, which `read` may throw too.
  */
 export async function openDisk(path: string): Promise<OpenDisk> {
-  const file = openFileAccess(path);
+  const { disk, close } = await openWholeDisk(path);
   try {
-    const disk = isQcow2(file) ? await openQcow2Access(file, path) : file;
-    return { rofs: rofsOn(disk, path), close: file.close };
+    return { rofs: rofsOn(disk, path), close };
   } catch (error) {
-    file.close();
+    close();
     throw error;
   }
 }
@@ -54,6 +113,16 @@ function rofsOn(disk: SyncAccess, path: string): SyncAccess {
   throw unsupportedDisk(path, 'no ROFS in the second partition', 'one, as OSv boots from');
 }
 
+/**
+ * Refuses a raw disk that is a file of another kind, which only its packing or its format hides.
+ * @throws ConvertError `DISK_UNSUPPORTED`.
+ */
+export function refusePacked({ disk, format }: WholeDisk, path: string): void {
+  const head = disk.read(0, kindReach);
+  const kind = format === 'raw' && !hasBootSignature(head) ? kindOf(head) : undefined;
+  if (kind?.isDisk || kind?.isArchive || kind?.packed) throw notOurs(disk, path, head, kind);
+}
+
 function notOurs(
   disk: SyncAccess,
   path: string,
@@ -62,13 +131,6 @@ function notOurs(
 ): ConvertError {
   const found =
     kind?.name ?? (head.length < sectorSize ? `${head.length} bytes` : 'no boot sector');
-  const wanted = 'a raw or qcow2 disk of OSv, or a ROFS alone';
+  const wanted = 'a disk of OSv (raw, qcow2, vmdk, vdi or vhd), or a ROFS alone';
   return unsupportedDisk(path, found, wanted, kind && foreignHint(disk, path, kind));
-}
-
-function partOf(disk: SyncAccess, { offset, size }: Partition): SyncAccess {
-  return {
-    size,
-    read: (at, length) => disk.read(offset + at, Math.max(0, Math.min(length, size - at))),
-  };
 }

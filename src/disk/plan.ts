@@ -29,21 +29,26 @@ export interface DirectDisk {
 }
 
 /** The first sector holds code and partitions; the rest up to the kernel is read as command line. */
-const kernelOffset = 65_536;
+export const kernelOffset = 65_536;
 
 /** OSv, arch/x64/boot16.S: 63 sectors are loaded, one byte of them is the NUL. */
-const maxCommandLine = 63 * sectorSize - 1;
+export const maxCommandLine = 63 * sectorSize - 1;
 
 /** OSv, arch/x64/boot16.S: `count32`, the kernel's length in 32 KiB, where imgedit.py setsize puts it. */
-const countOffset = 0x10;
-const countUnit = 32_768;
+export const countOffset = 0x10;
+export const countUnit = 32_768;
 
 /** scripts/build rounds the loader up to this. */
 const partitionAlignment = 2 * 1024 * 1024;
 
+/** Where the partition begins behind a loader of `size` bytes. */
+export function partitionOffsetFor(size: number): number {
+  return Math.ceil(size / partitionAlignment) * partitionAlignment;
+}
+
 /**
- * Lays out an x86_64 disk: with a loader the BIOS form of OSv's scripts/build, without one the form of its
- * `--create-disk`. The disk ends where the ROFS does.
+ * Lays out a disk: with a loader for x86_64 the BIOS form of OSv's scripts/build, without one the form of its
+ * `--create-disk`, which is that of all disks for aarch64. The disk ends where the ROFS does.
  *
  * @throws ConvertError `KERNEL_INVALID` for a loader that is none, `COMMAND_LINE_INEXPRESSIBLE` for a
  * command line above 32 255 bytes or with a NUL.
@@ -55,7 +60,7 @@ export function planDisk(parts: BiosDisk | DirectDisk): DiskPlan {
 function planBios({ loader, commandLine, rofs }: BiosDisk): DiskPlan {
   checkCommandLine(commandLine);
   const bootSector = readBootSector(loader);
-  const offset = Math.ceil(loader.size / partitionAlignment) * partitionAlignment;
+  const offset = partitionOffsetFor(loader.size);
   const partition = { offset, size: rofs.size };
   const kernel: Segment = {
     offset: kernelOffset,
@@ -100,12 +105,17 @@ function bytesAt(offset: number, bytes: Uint8Array): Segment {
   return { offset, length: bytes.length, source: { kind: 'bytes', bytes } };
 }
 
-function checkCommandLine(commandLine: Uint8Array): void {
-  if (commandLine.length > maxCommandLine) {
+/** @throws ConvertError `COMMAND_LINE_INEXPRESSIBLE` for more than `limit`, which `why` tells, and for a NUL. */
+export function checkCommandLine(
+  commandLine: Uint8Array,
+  limit = maxCommandLine,
+  why = 'all that the boot sector loads',
+): void {
+  if (commandLine.length > limit) {
     throw new ConvertError(
       'COMMAND_LINE_INEXPRESSIBLE',
       `laying out the disk: found a command line of ${commandLine.length} bytes, ` +
-        `wanted at most ${maxCommandLine}, all that the boot sector loads`,
+        `wanted at most ${limit}, ${why}`,
     );
   }
   if (commandLine.includes(0)) {
@@ -116,8 +126,11 @@ function checkCommandLine(commandLine: Uint8Array): void {
   }
 }
 
-/** The loader's first sector, once the loader is known to hold all that it loads. */
-function readBootSector(loader: SyncAccess): Uint8Array {
+/**
+ * The loader's first sector, once the loader is known to hold all that it loads.
+ * @throws ConvertError `KERNEL_INVALID`.
+ */
+export function readBootSector(loader: SyncAccess): Uint8Array {
   const sector = Buffer.from(loader.read(0, sectorSize));
   if (sector.length < sectorSize || sector.readUInt16LE(sectorSize - 2) !== 0xaa55) {
     throw invalid('no boot sector', 'one that ends in 55 aa');

@@ -20,3 +20,19 @@ export function* nonZeroRuns(bytes: Buffer, unit: number): Generator<Run, void, 
   }
   if (start < bytes.length) yield { start, end: bytes.length };
 }
+
+/** A part of a buffer that has the length of a unit. */
+export interface Unit {
+  readonly start: number;
+  readonly bytes: Buffer;
+}
+
+/** The units of `bytes` that are not zero, ascending; one that the end cuts is filled up with zeros. */
+export function* nonZeroUnits(bytes: Buffer, unit: number): Generator<Unit, void, undefined> {
+  for (const { start, end } of nonZeroRuns(bytes, unit)) {
+    for (let at = start; at < end; at += unit) {
+      const part = bytes.subarray(at, Math.min(at + unit, end));
+      yield { start: at, bytes: part.length === unit ? part : Buffer.concat([part], unit) };
+    }
+  }
+}

@@ -30,6 +30,12 @@ async function readMyself(): Promise<Owner> {
   };
 }
 
+/** The process that has the number `pid` here and now; undefined when there is none. */
+export async function ownerOf(pid: number): Promise<Owner | undefined> {
+  const start = startOf(pid);
+  return start === undefined ? undefined : { pid, start, realm: (await myself()).realm };
+}
+
 /** Whether the process runs; undefined for one of another boot or container, which cannot be seen. */
 export async function isAlive(owner: Owner): Promise<boolean | undefined> {
   if (owner.realm !== (await myself()).realm) return undefined;

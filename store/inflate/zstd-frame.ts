@@ -27,3 +27,21 @@ export async function loadInflateFrame(): Promise<InflateFrame | undefined> {
     return output.subarray(0, done);
   };
 }
+
+/** A frame of zstd that holds `bytes`, at the level that zstd takes by default. */
+export type PackFrame = (bytes: Uint8Array) => Uint8Array;
+
+/** For frames that are small and made at once. Undefined where the optional package zstd-napi is missing. */
+export async function loadPackFrame(): Promise<PackFrame | undefined> {
+  const binding = await loadBinding().catch(() => undefined);
+  if (binding === undefined) return undefined;
+  const { CCtx, compressBound } = binding;
+  const context = new CCtx();
+  return (bytes) => {
+    const output = new Uint8Array(compressBound(bytes.length));
+    return output.subarray(0, context.compress(output, bytes, defaultLevel));
+  };
+}
+
+/** `ZSTD_CLEVEL_DEFAULT` (zstd.h). */
+const defaultLevel = 3;

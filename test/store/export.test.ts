@@ -416,8 +416,9 @@ test('import sets no name when the archive is cut off anywhere', async () => {
   const source = await openMemoryStore();
   await put(source, 'hello', hello);
   const archive = await gather(source.export());
-  const end = archive.length - 1024;
-  for (let length = 0; length < end; length += 256) {
+  // In the padding of the last file nothing is lost.
+  const end = archive.length - 1024 - 512;
+  for (let length = 0; length <= end; length += 256) {
     const store = await openMemoryStore();
     const importing = store.import(inPieces(archive.subarray(0, length), 4096));
     await expect(importing).rejects.toBeInstanceOf(StoreError);

@@ -450,7 +450,7 @@ describe.skipIf(!qemuImg)('qemu-img', () => {
     );
   });
 
-  test('finds a qcow2 clean when its file is past the 2 GiB of one refcount block', () => {
+  test('finds a qcow2 clean when its file is past the 2 GiB of one refcount block', async () => {
     const file = join(folder, 'out/qcow2');
     const fd = openSync(file, 'w');
     const sparse: Pick<OutputFile, 'write'> = {
@@ -463,19 +463,13 @@ describe.skipIf(!qemuImg)('qemu-img', () => {
       },
     };
     const size = 2 ** 31 + 5 * mib;
-    const image = openQcow2({ ...sparse, ...unused }, size);
+    const image = openQcow2(sparse, size);
     const bytes = Buffer.alloc(mib);
     for (let at = 0; at < mib; at += 65_536) bytes[at] = 1;
-    for (let offset = 0; offset < size; offset += mib) image.write({ offset, bytes });
-    image.finish();
+    for (let offset = 0; offset < size; offset += mib) await image.write({ offset, bytes });
+    await image.finish();
     closeSync(fd);
     check(file);
     expect(statSync(file).size).toBeGreaterThan(size);
   });
-
-  const unused = {
-    resize: (): void => undefined,
-    commit: () => Promise.reject(new Error('not asked for')),
-    discard: (): void => undefined,
-  };
 });

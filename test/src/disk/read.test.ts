@@ -195,7 +195,7 @@ describe('openDisk', () => {
     ['a zstd file', padded('\x28\xb5\x2f\xfd')],
     ['an xz file', padded('\xfd7zXZ\0')],
     ['an ELF', padded('\x7fELF')],
-    ['a VMDK disk', padded('KDMV'), 'qemu-img convert -O raw'],
+    ['a VMDK disk', padded('# Disk DescriptorFile'), 'qemu-img convert -O raw'],
     ['a VHDX disk', padded('vhdxfile'), 'qemu-img convert -O raw'],
     ['a qcow disk of version 1', padded('QFI\xfb\0\0\0\x01'), 'qemu-img convert -O raw'],
     ['a tar', padded('', 257, 'ustar'), 'tar -tvf '],
@@ -205,7 +205,7 @@ describe('openDisk', () => {
   test.each(kinds)('says so when it finds %s', async (name, bytes, hint) => {
     await expect(openDisk(fileOf(bytes))).rejects.toMatchObject({
       code: 'DISK_UNSUPPORTED',
-      message: expect.stringContaining(`found ${name}, wanted a raw or qcow2 disk of OSv`),
+      message: expect.stringContaining(`found ${name}, wanted a disk of OSv (raw, qcow2`),
       hint: hint === undefined ? undefined : expect.stringContaining(hint),
     });
   });

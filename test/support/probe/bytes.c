@@ -1,20 +1,35 @@
 #include "bytes.h"
 
+typedef uint32_t __attribute__((may_alias)) word;
+
 void *memcpy(void *to, const void *from, size_t length)
 {
-    void *result = to;
-    size_t words = length / 4;
-    size_t rest = length % 4;
-    __asm__ volatile("rep movsl" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(rest) : : "memory");
-    return result;
+    uint8_t *target = to;
+    const uint8_t *source = from;
+    /* Without its MMU on, an aarch64 takes words at their own alignment only. */
+    if (((uintptr_t)target | (uintptr_t)source) % sizeof(word) == 0)
+        for (; length >= sizeof(word); length -= sizeof(word)) {
+            *(word *)target = *(const word *)source;
+            target += sizeof(word);
+            source += sizeof(word);
+        }
+    for (; length > 0; length--)
+        *target++ = *source++;
+    return to;
 }
 
 void *memset(void *at, int value, size_t length)
 {
-    void *result = at;
-    __asm__ volatile("rep stosb" : "+D"(at), "+c"(length) : "a"(value) : "memory");
-    return result;
+    uint8_t *target = at;
+    word pattern = (uint8_t)value * 0x01010101u;
+    if ((uintptr_t)target % sizeof(word) == 0)
+        for (; length >= sizeof(word); length -= sizeof(word)) {
+            *(word *)target = pattern;
+            target += sizeof(word);
+        }
+    for (; length > 0; length--)
+        *target++ = (uint8_t)value;
+    return at;
 }
 
 bool same_bytes(const void *a, const void *b, size_t length)

@@ -1,57 +1,28 @@
-#include <stdbool.h>
-
 #include "console.h"
 
-#define COM1 0x3f8
-#define LINE_STATUS (COM1 + 5)
-#define TRANSMITTER_EMPTY 0x20
-#define FIFO_SIZE 16
+#include <stdbool.h>
 
-/* PIIX4's PM1a control register where SeaBIOS puts it on -M pc; SLP_EN with type 0 is S5. */
-#define PM1A_CONTROL 0x604
-#define SLEEP_ENABLE 0x2000
+#include "serial.h"
 
-static uint8_t pending[FIFO_SIZE];
+static uint8_t pending[SERIAL_BURST];
 static uint32_t pending_count;
 static bool inside_line;
 
-static inline void out8(uint16_t port, uint8_t value)
-{
-    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static inline uint8_t in8(uint16_t port)
-{
-    uint8_t value;
-    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-
 void console_open(void)
 {
-    out8(COM1 + 1, 0);    /* no interrupts */
-    out8(COM1 + 3, 0x80); /* 115200 8N1 */
-    out8(COM1, 1);
-    out8(COM1 + 1, 0);
-    out8(COM1 + 3, 3);
-    out8(COM1 + 2, 7);    /* FIFOs on and empty */
+    serial_open();
 }
 
-/* One look at the status register a FIFO-full: port accesses are what costs time in an emulator. */
 static void flush(void)
 {
-    const uint8_t *from = pending;
-    uint32_t count = pending_count;
-    while (!(in8(LINE_STATUS) & TRANSMITTER_EMPTY)) {
-    }
-    __asm__ volatile("rep outsb" : "+S"(from), "+c"(count) : "d"((uint16_t)COM1) : "memory");
+    serial_write(pending, pending_count);
     pending_count = 0;
 }
 
 static void put_char(char c)
 {
     pending[pending_count++] = (uint8_t)c;
-    if (pending_count == FIFO_SIZE)
+    if (pending_count == SERIAL_BURST)
         flush();
 }
 
@@ -81,13 +52,12 @@ void put_number(uint64_t value)
     char *at = digits + sizeof digits - 1;
     *at = 0;
     do {
-        /* By halves: there is no 64-bit division on i386 without libgcc. */
+        /* In parts: there is no 64-bit division on i386 without libgcc. */
         uint32_t high = (uint32_t)(value >> 32);
-        uint32_t low = (uint32_t)value;
-        uint32_t rest = high % 10;
-        high /= 10;
-        __asm__("divl %4" : "=a"(low), "=d"(rest) : "a"(low), "d"(rest), "rm"(10u));
-        value = (uint64_t)high << 32 | low;
+        uint32_t middle = (high % 10) << 16 | ((uint32_t)value >> 16);
+        uint32_t low = (middle % 10) << 16 | ((uint32_t)value & 0xffff);
+        uint32_t rest = low % 10;
+        value = (uint64_t)(high / 10) << 32 | (uint64_t)(middle / 10) << 16 | low / 10;
         *--at = (char)('0' + rest);
     } while (value);
     put_text(at);
@@ -121,9 +91,7 @@ void put_name(const uint8_t *bytes, uint32_t length)
 void power_off(void)
 {
     flush();
-    __asm__ volatile("outw %0, %1" : : "a"((uint16_t)SLEEP_ENABLE), "Nd"((uint16_t)PM1A_CONTROL));
-    for (;;)
-        __asm__ volatile("cli; hlt");
+    machine_off();
 }
 
 void fail(const char *what, uint64_t value)

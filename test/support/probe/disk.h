@@ -1,4 +1,4 @@
-/* The disk the BIOS booted from, in sectors. */
+/* The disk under test, in sectors. */
 #ifndef PROBE_DISK_H
 #define PROBE_DISK_H
 
@@ -11,9 +11,9 @@ struct sectors {
 
 /*
  * The sectors from `sector` on, as many as there are at hand, but none from `end` on.
- * They stay valid until the next call. A call to the BIOS costs about a millisecond in an
+ * They stay valid until the next call. A call of the drive costs about a millisecond in an
  * emulator, whatever its size; so it reads ahead, and a next call may find all it wants.
- * A read that the BIOS refuses (past the end of the disk, say) ends the probe.
+ * A read that the drive refuses (past the end of the disk, say) ends the probe.
  */
 struct sectors disk_read(uint64_t sector, uint64_t end);
 

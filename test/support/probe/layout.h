@@ -14,8 +14,6 @@
 
 /* Disk. */
 #define PARTITION_SLOT 0x1ce     /* second of four: the kernel's /dev/vblk0.1 */
-#define COMMAND_LINE_LBA 1
-#define COMMAND_LINE_SECTORS 63  /* what boot16.S loads */
 #define PAYLOAD_LBA 128
 
 /* Memory below 1 MiB: the BIOS reaches nothing else. */
@@ -25,14 +23,22 @@
 #define LOW_ADDRESS 0x10100      /* start.S within it; probe.ld says the same and asserts it */
 #define E_ENTRY 0x18             /* offset of the entry point in an ELF32 header */
 
-/* Memory above 1 MiB: nobody's, once the BIOS has handed over. 16 MiB of RAM are enough. */
-#define METADATA_CACHE 0x100000
+#ifdef __aarch64__
+#define FREE_MEMORY 0x41000000UL /* between the probe and the device tree, on QEMU's virt board */
+#define COMMAND_LINE_SIZE 1024   /* with its NUL; OSv, include/osv/commands.hh: max_cmdline */
+#else
+#define FREE_MEMORY 0UL          /* all above 1 MiB is nobody's, once the BIOS has handed over */
+#define COMMAND_LINE_SIZE (63 * SECTOR_SIZE) /* with its NUL; what boot16.S loads */
+#endif
+
+/* 16 MiB of it are enough. */
+#define METADATA_CACHE (FREE_MEMORY + 0x100000)
 #define METADATA_CACHE_CHUNKS 256
-#define ENTRY_MARKS 0x900000
+#define ENTRY_MARKS (FREE_MEMORY + 0x900000)
 #define ENTRY_MARKS_COUNT 0x100000
-#define SYMLINK_MARKS 0xd00000
+#define SYMLINK_MARKS (FREE_MEMORY + 0xd00000)
 #define SYMLINK_MARKS_COUNT 0x40000
-#define SEEN_DIRECTORIES 0xe00000
+#define SEEN_DIRECTORIES (FREE_MEMORY + 0xe00000)
 #define MAX_INODES 0x1000000
 
 #endif

@@ -12,6 +12,7 @@
  * report with "probe: error ...". Every line ends in \r\n; then the machine powers off.
  */
 #include "bytes.h"
+#include "command-line.h"
 #include "console.h"
 #include "disk.h"
 #include "layout.h"
@@ -20,15 +21,15 @@
 
 static void report_command_line(void)
 {
-    const uint8_t *area = disk_read(COMMAND_LINE_LBA, COMMAND_LINE_LBA + COMMAND_LINE_SECTORS).bytes;
+    const uint8_t *area = command_line();
     uint32_t length = 0;
-    while (length < COMMAND_LINE_SECTORS * SECTOR_SIZE && area[length] != 0)
+    while (length < COMMAND_LINE_SIZE && area[length] != 0)
         length++;
     put_text("cmdline ");
     put_escaped(area, length);
     put_line_end();
-    /* OSv would go on with its first 32,256 bytes: cut, and silently. */
-    if (length == COMMAND_LINE_SECTORS * SECTOR_SIZE)
+    /* OSv would go on with what it loaded: cut, and silently. */
+    if (length == COMMAND_LINE_SIZE)
         fail("command line does not end within bytes:", length);
 }
 

@@ -2,7 +2,7 @@
  * The boot sector. It has the fields of OSv's (arch/x64/boot16.S) that image builders
  * read or patch, and its job: fetch the payload from sector 128 on, go to its entry.
  */
-#include "layout.h"
+#include "../layout.h"
 
         .code16
         .globl _start

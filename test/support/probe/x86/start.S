@@ -2,7 +2,7 @@
  * Entry of the payload, and the way back to the BIOS: C runs in flat 32-bit protected mode,
  * the BIOS wants real mode, so each disk read goes down and comes up again.
  */
-#include "layout.h"
+#include "../layout.h"
 
 #define CODE32 8
 #define DATA32 16
@@ -118,7 +118,7 @@ real_mode_idt:
 
         .balign 4
         .globl disk_packet
-disk_packet:                            /* struct disk_packet in disk.c */
+disk_packet:                            /* struct disk_packet in drive.c */
         .fill 16, 1, 0
 saved_stack:
         .long 0
