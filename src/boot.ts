@@ -5,33 +5,48 @@ import type { Digest, Store } from '../store/index.ts';
 import { ConvertError } from './error.ts';
 import type { OnEvent } from './event.ts';
 import { commandLineOf } from './guest.ts';
+import { kernelForDirectBoot } from './kernel-choice.ts';
 import { definedOf, type Variables } from './oci/execution.ts';
-import { defaultKernel, findKernel } from './osv/kernels.ts';
+import { directForms, type KernelArchitecture } from './osv/kernel.ts';
+import { findKernel } from './osv/kernels.ts';
 import { withHealing } from './pull/heal.ts';
 import type { Report } from './report.ts';
 import { chooseAccelerator, probeKvm } from './run/accelerator.ts';
-import { inspectDisk } from './run/inspect-disk.ts';
-import { chooseBoot, type Machine } from './run/machine.ts';
+import { type DiskFacts, inspectDisk } from './run/inspect-disk.ts';
+import { chooseBoot, type Disk, type Machine, withLoaderOptions } from './run/machine.ts';
+import { addressOptions, type Network } from './run/network.ts';
+import type { NetworkWish } from './run/parse-network.ts';
+import { networksOf } from './run/plan-networks.ts';
 import type { PortForward } from './run/port-forward.ts';
 
 export interface BootOptions {
-  /** Name of the kernel whose ELF is booted; the one the disk was built for when absent. */
+  /** Name of the kernel that is booted directly; the one the disk was built for when absent. */
   readonly kernel?: string;
   /** In MiB. */
   readonly memory: number;
   readonly cpus: number;
   readonly accelerator: 'auto' | 'kvm' | 'tcg';
+  /** Of the first user network. */
   readonly forwards: readonly PortForward[];
+  /** One user network when there is none. */
+  readonly networks?: readonly NetworkWish[];
+  /** Data of the guest. */
+  readonly disks?: readonly Disk[];
+  /** The kernel tells what it does, and what its program returned. */
+  readonly verbose?: boolean;
+  /** Names the machine on its networks; its disk does when absent. */
+  readonly id?: string;
+  readonly vmm?: 'qemu' | 'firecracker';
   /** Variables of the guest, besides those the disk was built with, or instead; undefined takes one away. */
   readonly env: Variables;
   readonly onEvent?: OnEvent;
 }
 
 /**
- * The machine that boots the disk at `path`: directly where an ELF of its kernel is in the store, else
- * from the disk itself. A kernel of the store is held until the store is closed.
- * @throws ConvertError `USAGE`, `KERNEL_NOT_FOUND`, `COMMAND_LINE_INEXPRESSIBLE`, `QEMU_FAILED` where
- * KVM is asked for in vain; StoreError.
+ * The machine that boots the disk at `path`: directly where the store has its kernel as a hypervisor starts
+ * it, else from the disk itself. A kernel of the store is held until the store is closed.
+ * @throws ConvertError `USAGE`, `KERNEL_NOT_FOUND`, `KERNEL_UNSUITABLE` for one of another architecture,
+ * `COMMAND_LINE_INEXPRESSIBLE`, `QEMU_FAILED` where KVM is asked for in vain; StoreError.
  */
 export async function planMachine(
   store: Store,
@@ -41,19 +56,32 @@ export async function planMachine(
   const { memory, cpus, forwards, env } = options;
   const { format, hasLoader, ...disk } = await inspectDisk(path);
   warnOfMemory(disk.memory, options);
-  // The command line on the disk is not the one asked for once a variable is set.
-  const bootsItself = hasLoader && env.size === 0;
-  const elf = await withHealing(store, options.onEvent ? { onEvent: options.onEvent } : {}, () =>
-    elfPath(store, options.kernel, disk.elf, bootsItself),
+  const networks = networksOf(options.networks ?? [], forwards, options.id ?? resolve(path));
+  const wish = directBootWish(options, networks);
+  const bootsItself = hasLoader && wish === undefined;
+  const kernel = await withHealing(store, options.onEvent ? { onEvent: options.onEvent } : {}, () =>
+    findDirectKernel(store, options.kernel, disk, bootsItself),
   );
+  const architecture = kernel?.architecture ?? disk.architecture ?? 'x86_64';
   const commandLine = env.size === 0 ? disk.commandLine : await commandLineWith(path, env);
+  const added = [...(options.verbose ? ['--verbose'] : []), ...addressOptions(networks)];
   const boot = chooseBoot({
-    ...(elf !== undefined && { elf }),
-    ...(commandLine !== undefined && { commandLine }),
-    hasLoader: bootsItself,
+    architecture,
+    ...(kernel !== undefined && { elf: kernel.path }),
+    ...(commandLine !== undefined && { commandLine: withLoaderOptions(commandLine, added) }),
+    hasLoader,
+    ...(wish !== undefined && { wish }),
   });
-  const accelerator = chooseAccelerator(options.accelerator, probeKvm());
-  return { disk: { path: resolve(path), format }, boot, memory, cpus, accelerator, forwards };
+  return {
+    architecture,
+    disk: { path: resolve(path), format },
+    disks: options.disks ?? [],
+    boot,
+    memory,
+    cpus,
+    accelerator: chooseAccelerator(options.accelerator, probeKvm(undefined, architecture)),
+    networks,
+  };
 }
 
 /** The heap of .NET was given a limit that fits the machine the disk was built for. */
@@ -67,20 +95,52 @@ function warnOfMemory(built: number | undefined, { memory, onEvent }: BootOption
   });
 }
 
-/** Path of an ELF in the store: of the kernel named, of the disk's own, or of the default one where nothing else boots. */
-async function elfPath(
+/** What a disk that boots itself could not follow: its command line stands on it, and says something else. */
+function directBootWish(
+  { env, verbose, vmm }: BootOptions,
+  networks: readonly Network[],
+): string | undefined {
+  if (env.size > 0) return 'setting a variable (--env)';
+  if (verbose) return '--verbose';
+  if (networks.some(({ address }) => address !== undefined))
+    return 'a static address (--network …,ip=)';
+  return vmm === 'firecracker' ? '--vmm firecracker' : undefined;
+}
+
+/** A file in the store that a hypervisor starts. */
+interface DirectKernel {
+  readonly path: string;
+  readonly architecture: KernelArchitecture;
+}
+
+/** That of the kernel named, of the disk's own, or of the default one where nothing else boots. */
+async function findDirectKernel(
   store: Store,
   name: string | undefined,
-  own: Digest | undefined,
+  { architecture, elf: own }: Pick<DiskFacts, 'architecture' | 'elf'>,
   bootsItself: boolean,
-): Promise<string | undefined> {
+): Promise<DirectKernel | undefined> {
   if (name === undefined && own !== undefined) {
     await store.hold([own]);
-    if ((await store.blobs.size(own)) !== undefined) return await pathOf(store, own);
+    if ((await store.blobs.size(own)) !== undefined) {
+      return { path: await pathOf(store, own), architecture: architecture ?? 'x86_64' };
+    }
   }
   if (name === undefined && bootsItself) return undefined;
-  const kernel = name === undefined ? await defaultKernel(store) : await findKernel(store, name);
-  return kernel?.elf === undefined ? undefined : await pathOf(store, kernel.elf.digest);
+  const kernel = await (name === undefined
+    ? kernelForDirectBoot(store, architecture)
+    : findKernel(store, name));
+  if (kernel === undefined) return undefined;
+  if (architecture !== undefined && kernel.architecture !== architecture) {
+    throw new ConvertError(
+      'KERNEL_UNSUITABLE',
+      `booting the disk: found kernel ${kernel.name} for ${kernel.architecture}, wanted one for ${architecture}`,
+      { hint: 'osv-convert kernel ls' },
+    );
+  }
+  const file = kernel[directForms[kernel.architecture]];
+  if (file === undefined) return undefined;
+  return { path: await pathOf(store, file.digest), architecture: kernel.architecture };
 }
 
 /** The path of a blob for QEMU, which does not verify what it reads. */

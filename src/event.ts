@@ -46,6 +46,8 @@ export type ConvertEvent =
   | { readonly event: 'layer'; readonly diffID: DiffID }
   | { readonly event: 'stage'; readonly text: string }
   | { readonly event: 'warning'; readonly text: string }
+  /** A guest does its work, so many milliseconds after its hypervisor was started. */
+  | { readonly event: 'ready'; readonly milliseconds: number }
   /** Of a file that is taken in. */
   | {
       readonly event: 'read';

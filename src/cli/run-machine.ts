@@ -1,26 +1,36 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { planMachine } from '../boot.ts';
+import { type BootOptions, planMachine } from '../boot.ts';
+import { cachedDisk } from '../cached-disk.ts';
+import type { Config } from '../config.ts';
 import { convert } from '../convert.ts';
+import { type DiskCache, openDiskCache } from '../disk/disk-cache.ts';
 import { ConvertError } from '../error.ts';
+import { bootFormFor } from '../kernel-choice.ts';
 import { isFile } from '../look/subject.ts';
-import { findKernel } from '../osv/kernels.ts';
+import { dryRunOf, textOfDryRun } from '../run/dry-run.ts';
 import { parseCpus, parseMemory } from '../run/machine.ts';
 import { parsePortForward } from '../run/port-forward.ts';
-import { runMachine } from '../run/qemu.ts';
+import { runMachine } from '../run/run-machine.ts';
 import { shellWord } from '../shell-word.ts';
+import { disksFolder, usualDiskCache } from './disks-folder.ts';
 import { type GuestOptions, guestWishesOf, imageOnlyOptions } from './guest-options.ts';
+import { settleEnd } from './machine-end.ts';
+import { type MachineOptions, type MachineWishes, machineWishesOf } from './machine-options.ts';
 import type { Session } from './session.ts';
 import { imageSourceOptions, type ObtainOptions, pullOptionsOf } from './source-options.ts';
 import { writeStdout } from './stdout.ts';
 
-export interface RunCommandOptions extends ObtainOptions, GuestOptions {
+export interface RunCommandOptions extends ObtainOptions, GuestOptions, MachineOptions {
   readonly publish?: readonly string[];
   readonly memory: string;
   readonly cpus: string;
   readonly kernel?: string;
   readonly accel: 'auto' | 'kvm' | 'tcg';
+  readonly cache: boolean;
+  /** Version of the tool. */
+  readonly tool: string;
 }
 
 /** An option that was typed. */
@@ -44,7 +54,7 @@ function refuseImageOptions(disk: string, given: readonly GivenOption[]): void {
   );
 }
 
-/** Boots the disk `target`, or a disk made for this run from the image `target`. */
+/** Boots the disk `target`, or a disk of the image `target`. */
 export async function runTarget(
   session: Session,
   target: string,
@@ -59,6 +69,8 @@ export async function runTarget(
     accelerator: options.accel,
     forwards: (options.publish ?? []).map(parsePortForward),
     env: wishes.env ?? new Map(),
+    ...machineWishesOf(options),
+    dryRun: options.dryRun ?? false,
   };
   const hint = `osv-convert build REF -o ${shellWord(target)}`;
   if (await isFile(target, { doing: 'running', command: 'run', hint })) {
@@ -66,41 +78,84 @@ export async function runTarget(
     await boot(session, target, machine);
     return;
   }
+  if (machine.dryRun) throw notBuilt(target, hint);
+  const { store, onEvent, signal } = session;
+  const pulling = await pullOptionsOf(options, process.env);
+  const build = {
+    ...pulling,
+    ...wishes,
+    cpus: machine.cpus,
+    ...(machine.kernel !== undefined && { kernel: machine.kernel }),
+    boot: await bootFormFor(store, machine.kernel),
+    onEvent,
+    signal,
+  };
+  const built = { ...machine, env: new Map() };
+  const cache = options.cache ? openCache(session, pulling.config) : undefined;
+  if (cache !== undefined) {
+    const { tool } = options;
+    const limit = pulling.config?.diskCache ?? usualDiskCache;
+    await boot(session, await cachedDisk(store, target, cache, { ...build, tool, limit }), built);
+    return;
+  }
   const folder = await mkdtemp(join(tmpdir(), 'osv-convert-run-'));
   try {
     const disk = join(folder, 'disk.raw');
-    const { store, onEvent, signal } = session;
-    const { name, loader } = await findKernel(store, machine.kernel);
-    await convert(store, target, disk, {
-      ...(await pullOptionsOf(options, process.env)),
-      ...wishes,
-      cpus: machine.cpus,
-      kernel: name,
-      format: 'raw',
-      // With a loader on it the disk boots also where its command line is too long to be handed over.
-      boot: loader === undefined ? 'direct' : 'bios',
-      onEvent,
-      signal,
-    });
-    await boot(session, disk, { ...machine, env: new Map() });
+    await convert(store, target, disk, { ...build, format: 'raw' });
+    await boot(session, disk, built);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
+/** Undefined where nothing is to be kept, or can be. */
+function openCache({ onEvent }: Session, config: Config | undefined): DiskCache | undefined {
+  if (config?.diskCache === 0) return undefined;
+  try {
+    return openDiskCache(disksFolder(process.env));
+  } catch (error) {
+    if (!(error instanceof ConvertError)) throw error;
+    onEvent({ event: 'warning', text: `${error.message}: the disk is not kept` });
+    return undefined;
+  }
+}
+
+type BootWishes = BootOptions & MachineWishes & { readonly dryRun: boolean };
+
 async function boot(
-  { store, signal, onEvent, globals }: Session,
+  { store, signal, onEvent, print, globals }: Session,
   disk: string,
-  options: Parameters<typeof planMachine>[2],
+  options: BootWishes,
 ): Promise<void> {
+  const { vmm, ready, timeout } = options;
   const machine = await planMachine(store, disk, { ...options, onEvent });
+  if (options.dryRun) {
+    const run = dryRunOf(machine, vmm);
+    await print(run, textOfDryRun(run));
+    return;
+  }
   const how = machine.boot.kind === 'direct' ? 'directly' : 'from the disk';
   if (!globals.json) {
-    onEvent({ event: 'stage', text: `booting ${how} (${machine.accelerator}); Ctrl-C ends it` });
+    const where = vmm === 'firecracker' ? 'Firecracker' : machine.accelerator;
+    onEvent({ event: 'stage', text: `booting ${how} (${where}); Ctrl-C ends it` });
   }
-  await runMachine(machine, {
+  const ended = await runMachine(machine, {
+    vmm,
     onOutput: writeStdout,
     signal,
+    ...(timeout !== undefined && { timeout }),
+    ...(ready !== undefined && { ready }),
+    onReady: (milliseconds) => onEvent({ event: 'ready', milliseconds }),
   });
   signal.throwIfAborted();
+  process.exitCode = settleEnd(ended);
+}
+
+/** A disk that is made for a run is gone after it. */
+function notBuilt(target: string, hint: string): ConvertError {
+  return new ConvertError(
+    'USAGE',
+    `planning a run: found the image ${target}, wanted a disk for --dry-run`,
+    { hint },
+  );
 }

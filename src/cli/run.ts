@@ -2,15 +2,16 @@ import { type Command, Option } from 'commander';
 import { collect } from './env.ts';
 import { addGlobalOptions } from './globals.ts';
 import { addGuestOptions } from './guest-options.ts';
+import { addMachineOptions } from './machine-options.ts';
 import type { RunCommandOptions } from './run-machine.ts';
 import { addObtainOptions } from './source-options.ts';
 
 export function addRun(program: Command): void {
   const command = program
     .command('run')
-    .summary('boot a disk or an image in QEMU')
+    .summary('boot a disk or an image in QEMU or Firecracker')
     .description(
-      'Boots a disk, or an image straight from its reference, in QEMU. The console is on stdout; ' +
+      'Boots a disk, or an image straight from its reference. The console is on stdout; ' +
         'the command ends when the guest powers off, or with Ctrl-C.',
     )
     .argument('<file|ref>', 'a disk made by build, or an image reference')
@@ -22,13 +23,33 @@ export function addRun(program: Command): void {
     .option('--memory <size>', 'memory of the guest, such as 512M or 2G', '1G')
     .option('--cpus <count>', 'processors of the guest', '1')
     .option('--kernel <name>', 'kernel to use (default: the one of the disk, else the default one)')
+    .option('--no-cache', 'of an image: build its disk anew, and do not keep it')
     .addOption(
       new Option('--accel <which>', 'accelerator of QEMU')
         .choices(['auto', 'kvm', 'tcg'])
         .default('auto'),
     );
-  addGlobalOptions(addObtainOptions(addGuestOptions(command))).action(runCommand);
+  addGlobalOptions(addObtainOptions(addGuestOptions(addMachineOptions(command))))
+    .addHelpText('after', examples)
+    .action(runCommand);
 }
+
+const examples = `
+A disk takes --env and --env-file; its files, runtime and command are what they
+were when it was built.
+
+The disk of an image is kept in $XDG_CACHE_HOME/osv-convert/disks, and used
+again as long as all that goes into it is the same (see osv-convert cache). The
+variables of its guest stand on it; --no-cache keeps nothing.
+
+Examples:
+  osv-convert run web.qcow2 -p 8080:8080 --memory 512M
+  osv-convert run registry.example/shop:3 -p 8080:8080 --env-file shop.env
+  osv-convert run oci:./tools --entrypoint /app/tool --cmd migrate
+  osv-convert run web.raw -p 8080:8080 --wait-port 8080
+  osv-convert run job.raw --network none --verbose --timeout 600
+  osv-convert run web.raw --network tap:tap0,ip=192.0.2.2/24,gateway=192.0.2.1
+  osv-convert run web.raw --vmm firecracker --network tap:tap0 --dry-run`;
 
 async function runCommand(
   target: string,
@@ -40,5 +61,8 @@ async function runCommand(
   const given = command.options
     .map((option) => ({ name: option.attributeName(), flag: option.long ?? option.flags }))
     .filter(({ name }) => command.getOptionValueSource(name) === 'cli');
-  await withSession(command, async (session) => await runTarget(session, target, options, given));
+  const tool = command.parent?.version() ?? '';
+  await withSession(command, async (session) => {
+    await runTarget(session, target, { ...options, tool }, given);
+  });
 }

@@ -10,7 +10,7 @@ export function addRuntime(program: Command): void {
     .summary('keep .NET runtimes in the store')
     .description(
       'Keeps .NET runtimes in the store, with the native libraries they need, so that builds take the ' +
-        'same one on every machine. --runtime runtime/NAME of build, run and check takes one; without ' +
+        'same one on every machine. --runtime runtime/NAME of build, run, check and inspect takes one; without ' +
         "--runtime they take the image's own where it serves, then a kept one, then this host's.",
     );
   addGlobalOptions(
@@ -50,8 +50,13 @@ Examples:
   osv-convert runtime add ./aspnetcore-runtime-10.0.1-linux-x64.tar.gz
   osv-convert runtime add mcr.microsoft.com/dotnet/aspnet:10.0
   osv-convert build web:1.0 -o web.img --runtime runtime/net10
-  osv-convert save runtime/net10 -o net10.tar          carry it to another machine: load net10.tar
-  osv-convert pull --lock osv-convert.lock store:runtime/net10      for builds with --frozen`;
+
+To carry one to another machine:
+  osv-convert save runtime/net10 -o net10.tar
+  osv-convert load net10.tar
+
+To put one into the lock file, for builds with --frozen:
+  osv-convert pull --lock osv-convert.lock store:runtime/net10`;
 
 interface AddOptions extends ObtainOptions {
   readonly name?: string;

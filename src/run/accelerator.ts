@@ -22,12 +22,18 @@ const thisHost: KvmHost = {
   modules: '/sys/module',
 };
 
+/** In the words of Node. */
+const hostOf = { x86_64: 'x64', aarch64: 'arm64' } as const;
+
 /**
- * Whether this machine's KVM can run OSv. Its paravirtual form for nested machines (kvm_pvm) cannot: it
- * emulates a guest that does not know it, and knows no SSE instructions.
+ * Whether this machine's KVM can run OSv for the architecture of the guest. Its paravirtual form for nested
+ * machines (kvm_pvm) cannot: it emulates a guest that does not know it, and knows no SSE instructions.
  */
-export function probeKvm({ architecture, device, modules }: KvmHost = thisHost): KvmState {
-  if (architecture !== 'x64')
+export function probeKvm(
+  { architecture, device, modules }: KvmHost = thisHost,
+  guest: Machine['architecture'] = 'x86_64',
+): KvmState {
+  if (architecture !== hostOf[guest])
     return { usable: false, found: `a host of architecture ${architecture}` };
   if (existsSync(join(modules, 'kvm_pvm'))) {
     return { usable: false, found: 'kvm_pvm, which cannot run OSv' };

@@ -1,26 +1,29 @@
-import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { type Digest, encodeName, parseDigest } from '../../store/index.ts';
-import { unreadableDisk } from '../disk/disk-error.ts';
+import { openFileAccess } from '../disk/file-access.ts';
+import { diskIn, formatOf, type ReadFormat } from '../disk/open-disk.ts';
+import { errorCodeOf } from '../error.ts';
+import { directForms, type KernelArchitecture } from '../osv/kernel.ts';
+import type { SyncAccess } from '../tree/access.ts';
 
 /** What a finished disk, and the report beside it, tell about booting it. */
 export interface DiskFacts {
-  readonly format: 'raw' | 'qcow2';
+  readonly format: ReadFormat;
   /** True when the disk has a kernel of its own. */
   readonly hasLoader: boolean;
   /** Without its final NUL. */
   readonly commandLine?: Uint8Array;
-  /** The ELF of the kernel the disk was built for. */
+  /** Of the kernel the disk was built for. */
+  readonly architecture?: KernelArchitecture;
+  /** The file of that kernel which a hypervisor starts: its ELF; on aarch64 its loader.img. */
   readonly elf?: Digest;
   /** MiB of the machine it was built for. */
   readonly memory?: number;
 }
 
-interface Report {
-  readonly hasLoader: boolean;
-  readonly commandLine?: Uint8Array;
-  readonly elf?: Digest;
-  readonly memory?: number;
-}
+type Report = Omit<DiskFacts, 'format'>;
+
+const architectures: readonly KernelArchitecture[] = ['x86_64', 'aarch64'];
 
 const reportCap = 256 << 20;
 
@@ -29,43 +32,43 @@ const commandLineOffset = 512;
 const commandLineArea = 63 * 512;
 
 /**
- * Reads how to boot a disk. A raw disk with a kernel tells itself; all else comes from `FILE.json`,
- * without which a disk can only be tried.
+ * Reads how to boot a disk. A disk with a kernel tells itself; all else comes from `FILE.json`, without
+ * which a disk can only be tried.
  * @throws ConvertError `USAGE` when `path` is no file that can be read, `ACCESS_DENIED`.
  */
 export async function inspectDisk(path: string): Promise<DiskFacts> {
-  const file = await openDisk(path);
+  const file = openFileAccess(path);
   try {
-    const head = await readHead(file);
+    const format = formatOf(file);
     const report = await readReport(`${path}.json`);
-    if (head.toString('latin1', 0, 4) === 'QFI\xfb') {
-      return { format: 'qcow2', hasLoader: true, ...report };
-    }
+    const head = await headOf(file, path, format);
+    if (head === undefined) return { format, hasLoader: true, ...report };
     const hasLoader = head.toString('latin1', 0x1b8, 0x1bb) === 'VSO';
     return {
-      format: 'raw',
+      format,
       ...report,
       hasLoader,
       ...(hasLoader && { commandLine: commandLineIn(head) }),
     };
   } finally {
-    await file.close();
+    file.close();
   }
 }
 
-async function openDisk(path: string): Promise<FileHandle> {
+/** Undefined for a disk that only QEMU can read, such as one that changes another. */
+async function headOf(
+  file: SyncAccess,
+  path: string,
+  format: ReadFormat,
+): Promise<Buffer | undefined> {
   try {
-    if ((await stat(path)).isFile()) return await open(path, 'r');
-  } catch (cause) {
-    throw unreadableDisk(path, cause instanceof Error ? cause.message : String(cause), cause);
+    const disk = await diskIn(file, path, format);
+    return Buffer.from(disk.read(0, commandLineOffset + commandLineArea));
+  } catch (error) {
+    const code = errorCodeOf(error);
+    if (code === 'DISK_UNSUPPORTED' || code === 'DISK_INVALID') return undefined;
+    throw error;
   }
-  throw unreadableDisk(path, 'something that is no file');
-}
-
-async function readHead(file: FileHandle): Promise<Buffer> {
-  const head = Buffer.alloc(commandLineOffset + commandLineArea);
-  const { bytesRead } = await file.read(head, 0, head.length, 0);
-  return head.subarray(0, bytesRead);
 }
 
 function commandLineIn(head: Buffer): Uint8Array {
@@ -83,10 +86,13 @@ async function readReport(path: string): Promise<Report | undefined> {
   if (size === 0 || size > reportCap) return undefined;
   const report = membersOf(parseJson(await readFile(path, 'utf8')));
   const { commandLine, memory } = report;
-  const elf = membersOf(report['kernel'])['elf'];
+  const kernel = membersOf(report['kernel']);
+  const architecture = architectures.find((one) => one === kernel['architecture']);
+  const elf = kernel[directForms[architecture ?? 'x86_64']];
   return {
     hasLoader: membersOf(report['disk'])['boot'] !== 'direct',
     ...(typeof commandLine === 'string' && { commandLine: encodeName(commandLine) }),
+    ...(architecture && { architecture }),
     ...(isDigest(elf) && { elf: parseDigest(elf) }),
     ...(Number.isSafeInteger(memory) && { memory: Number(memory) }),
   };

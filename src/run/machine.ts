@@ -1,17 +1,29 @@
 import { isUtf8 } from 'node:buffer';
+import { imageCommandLineLimit } from '../disk/kernel-image.ts';
+import type { ReadFormat } from '../disk/open-disk.ts';
 import { ConvertError } from '../error.ts';
-import type { PortForward } from './port-forward.ts';
+import type { Network } from './network.ts';
 
 /** A virtual machine that runs one disk. */
 export interface Machine {
-  /** `path` is absolute: QEMU takes `NAME:` at the start of another for a protocol. */
-  readonly disk: { readonly path: string; readonly format: 'raw' | 'qcow2' };
+  readonly architecture: 'x86_64' | 'aarch64';
+  /** The guest only reads it. */
+  readonly disk: Disk;
+  /** Data of the guest, which it writes: `/dev/vblk1`, and so on. */
+  readonly disks: readonly Disk[];
   readonly boot: Boot;
   /** In MiB. */
   readonly memory: number;
   readonly cpus: number;
   readonly accelerator: 'kvm' | 'tcg';
-  readonly forwards: readonly PortForward[];
+  /** `eth0`, and so on. */
+  readonly networks: readonly Network[];
+}
+
+/** `path` is absolute: QEMU takes `NAME:` at the start of another for a protocol. */
+export interface Disk {
+  readonly path: string;
+  readonly format: ReadFormat;
 }
 
 /** `direct`: the hypervisor brings kernel and command line. `bios`: both are on the disk. */
@@ -19,48 +31,73 @@ export type Boot =
   | { readonly kind: 'bios' }
   | { readonly kind: 'direct'; readonly kernel: string; readonly commandLine: string };
 
-/** Bytes of a command line that QEMU hands over whole; it cuts at about 3650 (measured, QEMU 7.2). */
-const directCommandLineLimit = 3600;
+/** Bytes of a command line that arrive whole. On x86_64 QEMU cuts it at about 3650 (measured, QEMU 7.2). */
+export const directCommandLineLimits = {
+  x86_64: 3600,
+  aarch64: imageCommandLineLimit,
+} as const satisfies Record<Machine['architecture'], number>;
 
 export interface BootParts {
-  /** Path of the kernel's ELF on the host. */
+  /** x86_64 when absent. */
+  readonly architecture?: Machine['architecture'];
+  /** Path on the host of the kernel's ELF; on aarch64 of its loader.img. */
   readonly elf?: string;
   readonly commandLine?: Uint8Array;
   /** True when the disk has a kernel of its own. */
   readonly hasLoader: boolean;
+  /** What was asked for and only direct boot can do, such as `--env`. */
+  readonly wish?: string;
 }
 
 /**
- * Direct boot where it can be had, for it is faster; else the disk boots itself.
+ * Direct boot where it can be had, for it is faster; else the disk boots itself, if nothing is asked for
+ * that its command line does not say.
  * @throws ConvertError `KERNEL_NOT_FOUND` when there is no kernel; `COMMAND_LINE_INEXPRESSIBLE` when only
  * direct boot is left and the command line is unknown or cannot be handed over.
  */
-export function chooseBoot({ elf, commandLine, hasLoader }: BootParts): Boot {
-  const obstacle = commandLineObstacle(commandLine);
+export function chooseBoot(parts: BootParts): Boot {
+  const { architecture = 'x86_64', elf, commandLine, hasLoader, wish } = parts;
+  const limit = directCommandLineLimits[architecture];
+  const obstacle = commandLine && commandLineObstacle(commandLine, limit);
   if (elf !== undefined && commandLine !== undefined && obstacle === undefined) {
     return { kind: 'direct', kernel: elf, commandLine: Buffer.from(commandLine).toString('utf8') };
   }
-  if (hasLoader) return { kind: 'bios' };
+  if (hasLoader && wish === undefined) return { kind: 'bios' };
+  const booting =
+    wish === undefined ? 'booting the disk' : `booting the disk directly, as ${wish} wants`;
   if (elf === undefined) {
+    const file = architecture === 'x86_64' ? 'ELF' : 'loader.img';
+    const found = hasLoader
+      ? `found no ${file} of its kernel in the store`
+      : `found no kernel on it and no ${file} of one in the store, wanted one of them`;
+    throw new ConvertError('KERNEL_NOT_FOUND', `${booting}: ${found}`, {
+      hint: `osv-convert kernel add ${architecture === 'x86_64' ? 'loader-stripped.elf' : file}`,
+    });
+  }
+  if (commandLine === undefined) {
     throw new ConvertError(
-      'KERNEL_NOT_FOUND',
-      'booting the disk: found no kernel on it and no ELF of one in the store, wanted one of them',
-      { hint: 'osv-convert kernel add loader-stripped.elf' },
+      'COMMAND_LINE_INEXPRESSIBLE',
+      'booting the disk: found no command line on it and none in FILE.json beside it, wanted a disk made by build',
+      { hint: 'osv-convert build REF -o FILE' },
     );
   }
   throw new ConvertError(
     'COMMAND_LINE_INEXPRESSIBLE',
-    `booting the disk directly: found ${obstacle}, wanted at most ${directCommandLineLimit} bytes of UTF-8`,
-    { hint: 'build the disk again with --boot bios' },
+    `${booting}: found ${obstacle}, wanted at most ${limit} bytes of UTF-8`,
+    wish === undefined && architecture === 'x86_64'
+      ? { hint: 'build the disk again with --boot bios' }
+      : {},
   );
 }
 
-function commandLineObstacle(commandLine: Uint8Array | undefined): string | undefined {
-  if (commandLine === undefined) return 'no command line';
+function commandLineObstacle(commandLine: Uint8Array, limit: number): string | undefined {
   if (!isUtf8(commandLine)) return 'a command line that is not UTF-8';
-  return commandLine.length > directCommandLineLimit
-    ? `a command line of ${commandLine.length} bytes`
-    : undefined;
+  return commandLine.length > limit ? `a command line of ${commandLine.length} bytes` : undefined;
+}
+
+/** A command line with more options of OSv's loader, which come before all else (loader.cc). */
+export function withLoaderOptions(line: Uint8Array, options: readonly string[]): Uint8Array {
+  return Buffer.concat([Buffer.from(options.map((option) => `${option} `).join('')), line]);
 }
 
 /** Reads a size of memory, `512`, `512M` or `2G`, in MiB. @throws ConvertError `USAGE`. */

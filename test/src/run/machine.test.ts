@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { chooseAccelerator, probeKvm } from '../../../src/run/accelerator.ts';
 import { inspectDisk } from '../../../src/run/inspect-disk.ts';
-import { chooseBoot, type Machine, parseCpus, parseMemory } from '../../../src/run/machine.ts';
+import { chooseBoot, parseCpus, parseMemory, withLoaderOptions } from '../../../src/run/machine.ts';
 import { parsePortForward } from '../../../src/run/port-forward.ts';
-import { qemuArguments } from '../../../src/run/qemu-arguments.ts';
 import { digestOf } from '../../../store/index.ts';
 
 let folder: string;
@@ -16,44 +15,6 @@ beforeEach(async () => {
 });
 
 afterEach(() => rm(folder, { recursive: true, force: true }));
-
-const machine: Machine = {
-  disk: { path: '/disks/hello.img', format: 'raw' },
-  boot: { kind: 'bios' },
-  memory: 512,
-  cpus: 2,
-  accelerator: 'tcg',
-  forwards: [],
-};
-
-describe('qemuArguments', () => {
-  it('boots a disk that has a kernel by BIOS', () => {
-    expect(qemuArguments(machine).join(' ')).toBe(
-      '-M pc -cpu max -accel tcg,thread=multi -m 512 -smp 2 -display none -monitor none -no-reboot ' +
-        '-chardev stdio,id=console,signal=off -serial chardev:console ' +
-        '-drive file=/disks/hello.img,if=none,id=disk,format=raw,readonly=on ' +
-        '-device virtio-blk-pci,drive=disk,bootindex=0 ' +
-        '-netdev user,id=net -device virtio-net-pci,netdev=net -device virtio-rng-pci',
-    );
-  });
-
-  it('names the kernel of a direct boot, but not its command line, which others must not see', () => {
-    const list = qemuArguments({
-      ...machine,
-      disk: { path: '/disks/a,b.qcow2', format: 'qcow2' },
-      boot: { kind: 'direct', kernel: '/store/k,1', commandLine: '--env=A=b,c /app/hello "x y" !' },
-      accelerator: 'kvm',
-      forwards: [parsePortForward('8080:80'), parsePortForward('0.0.0.0:53:53/udp')],
-    });
-    expect(list).toContain('file=/disks/a,,b.qcow2,if=none,id=disk,format=qcow2,readonly=on');
-    expect(list).toContain('virtio-blk-pci,drive=disk');
-    expect(list).toContain('user,id=net,hostfwd=tcp:127.0.0.1:8080-:80,hostfwd=udp:0.0.0.0:53-:53');
-    expect(list[list.indexOf('-accel') + 1]).toBe('kvm');
-    expect(list[list.indexOf('-kernel') + 1]).toBe('/store/k,1');
-    expect(list).toContain('--preconfig');
-    expect(list.join(' ')).not.toContain('--env=');
-  });
-});
 
 describe('parsePortForward', () => {
   it.each([
@@ -127,9 +88,39 @@ describe('chooseBoot', () => {
     expect(chooseBoot({ ...parts, hasLoader: true })).toEqual({ kind: 'bios' });
   });
 
+  it('does not fall back to BIOS when something is asked for that only direct boot can do', () => {
+    const wish = 'setting a variable (--env)';
+    expect(() => chooseBoot({ commandLine, hasLoader: true, wish })).toThrow(
+      expect.objectContaining({
+        code: 'KERNEL_NOT_FOUND',
+        message:
+          'booting the disk directly, as setting a variable (--env) wants: found no ELF of its kernel in the store',
+      }),
+    );
+    expect(() =>
+      chooseBoot({ elf, commandLine: Buffer.alloc(3601, 'x'), hasLoader: true, wish }),
+    ).toThrow(expect.objectContaining({ code: 'COMMAND_LINE_INEXPRESSIBLE', hint: undefined }));
+  });
+
   it('fails when there is no kernel', () => {
     expect(() => chooseBoot({ commandLine, hasLoader: false })).toThrow(
       expect.objectContaining({ code: 'KERNEL_NOT_FOUND' }),
+    );
+  });
+
+  it('wants a shorter command line, and a loader.img, on aarch64', () => {
+    const on = { architecture: 'aarch64', hasLoader: false } as const;
+    const longest = Buffer.alloc(1023, 'x');
+    expect(chooseBoot({ ...on, elf, commandLine: longest })).toMatchObject({ kind: 'direct' });
+    expect(() => chooseBoot({ ...on, elf, commandLine: Buffer.alloc(1024, 'x') })).toThrow(
+      expect.objectContaining({ code: 'COMMAND_LINE_INEXPRESSIBLE', hint: undefined }),
+    );
+    expect(() => chooseBoot({ ...on, commandLine })).toThrow(
+      expect.objectContaining({
+        code: 'KERNEL_NOT_FOUND',
+        message: expect.stringContaining('no loader.img of one in the store'),
+        hint: 'osv-convert kernel add loader.img',
+      }),
     );
   });
 
@@ -141,6 +132,14 @@ describe('chooseBoot', () => {
     const choose = () => chooseBoot({ ...parts, hasLoader: false });
     expect(choose).toThrow(expect.objectContaining({ code: 'COMMAND_LINE_INEXPRESSIBLE' }));
     expect(choose).toThrow(found);
+  });
+});
+
+describe('withLoaderOptions', () => {
+  it('puts options before all else, and leaves the bytes of the line alone', () => {
+    const line = withLoaderOptions(Buffer.from([0x2f, 0xff]), ['--verbose', '--ip=eth0,a,b']);
+    expect(Buffer.from(line).toString('latin1')).toBe('--verbose --ip=eth0,a,b /\xff');
+    expect(withLoaderOptions(line, [])).toEqual(line);
   });
 });
 
@@ -165,6 +164,8 @@ describe('probeKvm', () => {
     const good = await host([]);
     expect(probeKvm({ ...good, device: join(folder, 'gone') }).usable).toBe(false);
     expect(probeKvm({ ...good, architecture: 'arm64' }).usable).toBe(false);
+    expect(probeKvm(good, 'aarch64').usable).toBe(false);
+    expect(probeKvm({ ...good, architecture: 'arm64' }, 'aarch64').usable).toBe(true);
   });
 });
 
@@ -225,6 +226,18 @@ describe('inspectDisk', () => {
     });
   });
 
+  it('finds the form that starts by itself on the architecture of the kernel', async () => {
+    const [loader, elf] = ['loader', 'elf'].map((text) => digestOf(Buffer.from(text)));
+    for (const [architecture, file] of [
+      ['x86_64', elf],
+      ['aarch64', loader],
+    ]) {
+      const report = { disk: { boot: 'direct' }, kernel: { architecture, loader, elf } };
+      const facts = await inspectDisk(await disk(Buffer.alloc(2048), report));
+      expect(facts).toEqual({ format: 'raw', hasLoader: false, architecture, elf: file });
+    }
+  });
+
   it('reads the report of a qcow2 and of a disk without a kernel', async () => {
     const report = { commandLine: line, disk: { boot: 'direct' }, kernel: null };
     const raw = await inspectDisk(await disk(Buffer.alloc(2048), report));
@@ -232,10 +245,10 @@ describe('inspectDisk', () => {
     expect(Buffer.from(raw.commandLine ?? []).toString('latin1')).toBe(
       '--rootfs=rofs /app/hello \xff !',
     );
-    const qcow2 = await inspectDisk(await disk(Buffer.from('QFI\xfb...', 'latin1'), report));
+    const qcow2 = await inspectDisk(await disk(Buffer.from('QFI\xfb\0\0\0\x03', 'latin1'), report));
     expect(qcow2).toMatchObject({ format: 'qcow2', hasLoader: false });
     const bios = await inspectDisk(
-      await disk(Buffer.from('QFI\xfb', 'latin1'), { disk: { boot: 'bios' } }),
+      await disk(Buffer.from('QFI\xfb\0\0\0\x03', 'latin1'), { disk: { boot: 'bios' } }),
     );
     expect(bios).toEqual({ format: 'qcow2', hasLoader: true });
   });
@@ -246,7 +259,9 @@ describe('inspectDisk', () => {
     ['another document', [1, 'x']],
     ['members of other kinds', { commandLine: 1, disk: 'x', kernel: { elf: 'sha256:short' } }],
   ])('tells only what the disk shows when the report is %s', async (_, report) => {
-    expect(await inspectDisk(await disk(Buffer.from('QFI\xfb', 'latin1'), report))).toEqual({
+    expect(
+      await inspectDisk(await disk(Buffer.from('QFI\xfb\0\0\0\x03', 'latin1'), report)),
+    ).toEqual({
       format: 'qcow2',
       hasLoader: true,
     });

@@ -1,0 +1,55 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConvertError } from '../error.ts';
+import { callFirecracker, firecrackerCalls } from './firecracker-api.ts';
+import { firecrackerConfig } from './firecracker-config.ts';
+import type { Machine } from './machine.ts';
+import { startVmm } from './process.ts';
+import type { Vmm } from './vmm.ts';
+
+const program = 'firecracker';
+
+/** Milliseconds for all calls: each is short. */
+const patience = 60_000;
+
+/**
+ * Starts Firecracker with a socket for its API in a folder of its own, so that the command line of the
+ * kernel, which is secret, is in no file.
+ * @throws ConvertError `FIRECRACKER_NOT_FOUND`, those of `firecrackerConfig`.
+ */
+export async function startFirecracker(machine: Machine, env: NodeJS.ProcessEnv): Promise<Vmm> {
+  const calls = firecrackerCalls(firecrackerConfig(machine));
+  const folder = await mkdtemp(join(tmpdir(), 'osv-convert-firecracker-'));
+  const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  const socket = join(folder, 'api');
+  const started = startVmm(program, firecrackerArguments(socket), env);
+  if (started === undefined) {
+    await dispose();
+    throw new ConvertError(
+      'FIRECRACKER_NOT_FOUND',
+      `starting the machine: found no ${program} on PATH, wanted it`,
+      { hint: 'osv-convert run FILE --vmm qemu' },
+    );
+  }
+  return {
+    process: started,
+    begin: (over) =>
+      callFirecracker(socket, calls, AbortSignal.any([over, AbortSignal.timeout(patience)])),
+    userNetwork: async () => '',
+    failure: ({ code, signal, talk }) => {
+      const how = code === null ? `killed by ${signal}` : `exit code ${code}`;
+      const said = talk === '' ? '' : `: ${talk}`;
+      return new ConvertError(
+        'FIRECRACKER_FAILED',
+        `running ${program}: found ${how}, wanted 0${said}`,
+      );
+    },
+    dispose,
+  };
+}
+
+/** Its log is on stdout, among what the guest says: only errors are wanted there. */
+function firecrackerArguments(socket: string): string[] {
+  return ['--api-sock', socket, '--level', 'Error'];
+}

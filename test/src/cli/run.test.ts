@@ -1,0 +1,59 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createValidator } from '../../../schemas/index.ts';
+import { runCli } from '../../support/cli.ts';
+import { fakeLoader } from '../osv/fake-kernel.ts';
+
+let folder: string;
+let disk: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'osv-convert-run-test-'));
+  disk = join(folder, 'its own.raw');
+  await writeFile(disk, fakeLoader());
+});
+
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const run = (...words: string[]) => runCli(['run', ...words, '--store', join(folder, 'store')]);
+
+describe('run --dry-run', () => {
+  it('prints the command, and as JSON what its schema says', async () => {
+    const words = ['--accel', 'tcg', '-p', '8080:80', '--network', 'user,mac=52:54:00:00:00:01'];
+    const plain = await run(disk, ...words, '--dry-run');
+    expect(plain.code, plain.stderr).toBe(0);
+    expect(plain.stdout).toContain(`'file=${disk},if=none,id=disk,format=raw,readonly=on'`);
+    expect(plain.stdout).toContain('hostfwd=tcp:127.0.0.1:8080-:80');
+    const json = await run(disk, ...words, '--dry-run', '--json');
+    const value: unknown = JSON.parse(json.stdout);
+    expect((await createValidator('run-dry-run'))(value)).toBeUndefined();
+    expect(value).toMatchObject({ vmm: 'qemu', program: 'qemu-system-x86_64' });
+  });
+
+  it('is refused for an image, whose disk is gone after a run', async () => {
+    const { code, stderr } = await run('registry.example/web:1.0', '--dry-run');
+    expect(code).toBe(2);
+    expect(stderr).toContain('found the image registry.example/web:1.0, wanted a disk');
+  });
+});
+
+describe('run', () => {
+  it('refuses what a disk that boots itself cannot follow, when there is no ELF of its kernel', async () => {
+    const { code, stderr } = await run(disk, '--verbose');
+    expect(code).toBe(9);
+    expect(stderr).toContain('booting the disk directly, as --verbose wants');
+  });
+
+  it.each([
+    [['--network', 'host'], 'reading a network'],
+    [['--network', 'none', '-p', '1:2'], 'no user network'],
+    [['--wait-port', '80'], 'no way to it'],
+    [['--timeout', 'soon'], 'reading --timeout'],
+  ])('refuses %j', async (words, found) => {
+    const { code, stderr } = await run(disk, ...words);
+    expect(code).toBe(2);
+    expect(stderr).toContain(found);
+  });
+});
