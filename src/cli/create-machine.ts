@@ -1,0 +1,130 @@
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { planMachine } from '../boot.ts';
+import { convert } from '../convert.ts';
+import { ConvertError } from '../error.ts';
+import { bootFormFor } from '../kernel-choice.ts';
+import { isFile } from '../look/subject.ts';
+import { createMachine, type PlannedMachine } from '../machines/create.ts';
+import { type Hooks, joinHooks, parseHooks, parseHookWord } from '../machines/hooks.ts';
+import { parseMachineId } from '../machines/machine-id.ts';
+import type { Report } from '../report.ts';
+import { parseCpus, parseMemory } from '../run/machine.ts';
+import { parseNetwork } from '../run/parse-network.ts';
+import { parsePortForward } from '../run/port-forward.ts';
+import { shellWord } from '../shell-word.ts';
+import { type GuestOptions, guestWishesOf } from './guest-options.ts';
+import { machineRoot, type RootOptions, stateLine } from './machine-session.ts';
+import type { Session } from './session.ts';
+import { type ObtainOptions, pullOptionsOf } from './source-options.ts';
+
+export interface CreateCommandOptions extends ObtainOptions, GuestOptions, RootOptions {
+  readonly publish?: readonly string[];
+  readonly memory: string;
+  readonly cpus: string;
+  readonly kernel?: string;
+  readonly accel: 'auto' | 'kvm' | 'tcg';
+  readonly network?: readonly string[];
+  readonly verbose?: true;
+  readonly annotation?: readonly string[];
+  readonly hook?: readonly string[];
+  readonly hooks?: readonly string[];
+}
+
+/** Makes a machine of the disk `target`, or of a disk that is made for it from the image `target`. */
+export async function createTarget(
+  session: Session,
+  name: string,
+  target: string,
+  options: CreateCommandOptions,
+): Promise<void> {
+  const { signal, onEvent, print } = session;
+  const id = parseMachineId(name);
+  const guest = await guestWishesOf(options, process.env);
+  const machine = {
+    ...(options.kernel !== undefined && { kernel: options.kernel }),
+    memory: parseMemory(options.memory),
+    cpus: parseCpus(options.cpus),
+    accelerator: options.accel,
+    forwards: (options.publish ?? []).map(parsePortForward),
+    networks: (options.network ?? []).map(parseNetwork),
+    verbose: options.verbose ?? false,
+    env: guest.env ?? new Map(),
+    id,
+    onEvent,
+  };
+  const annotations = Object.fromEntries((options.annotation ?? []).map(parseAnnotation));
+  const hooks = await hooksOf(options);
+  const hint = `osv-convert build REF -o ${shellWord(target)}`;
+  const isDisk = await isFile(target, { doing: 'creating a machine of', command: 'create', hint });
+  const plan = async (folder: string): Promise<PlannedMachine> => {
+    if (isDisk) return { machine: await planMachine(session.store, target, machine) };
+    const disk = join(folder, 'disk.raw');
+    const { image } = await build(disk, session, target, options, guest);
+    return {
+      machine: await planMachine(session.store, disk, { ...machine, env: new Map() }),
+      annotations: { 'osv-convert.image': image.manifest },
+    };
+  };
+  const onWarning = (text: string): void => onEvent({ event: 'warning', text });
+  const wishes = {
+    source: isDisk ? resolve(target) : target,
+    annotations,
+    hooks,
+    signal,
+    onWarning,
+  };
+  const state = await createMachine(machineRoot(options, process.env), id, plan, wishes);
+  await print(state, stateLine(state));
+}
+
+async function build(
+  disk: string,
+  { store, onEvent, signal }: Session,
+  reference: string,
+  options: CreateCommandOptions,
+  guest: Awaited<ReturnType<typeof guestWishesOf>>,
+): Promise<Report> {
+  const { kernel } = options;
+  return await convert(store, reference, disk, {
+    ...(await pullOptionsOf(options, process.env)),
+    ...guest,
+    ...(kernel !== undefined && { kernel }),
+    format: 'raw',
+    boot: await bootFormFor(store, kernel),
+    onEvent,
+    signal,
+  });
+}
+
+/** Those of files first. @throws ConvertError `USAGE`. */
+async function hooksOf({ hook = [], hooks = [] }: CreateCommandOptions): Promise<Hooks> {
+  const ofFiles = await Promise.all(
+    hooks.map(async (path) => await parseHooks(await textOf(path), path)),
+  );
+  return joinHooks([...ofFiles, ...hook.map(parseHookWord)]);
+}
+
+async function textOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    const found = cause instanceof Error ? cause.message : cause;
+    throw new ConvertError(
+      'USAGE',
+      `reading --hooks: found ${found}, wanted a file that can be read`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function parseAnnotation(word: string): readonly [string, string] {
+  const at = word.indexOf('=');
+  if (at > 0) return [word.slice(0, at), word.slice(at + 1)];
+  throw new ConvertError(
+    'USAGE',
+    `reading --annotation: found ${JSON.stringify(word.slice(0, 80))}, wanted NAME=VALUE`,
+  );
+}

@@ -1,0 +1,74 @@
+import { type Command, Option } from 'commander';
+import type { CreateCommandOptions } from './create-machine.ts';
+import { collect } from './env.ts';
+import { addGuestOptions } from './guest-options.ts';
+import { addRootOptions } from './machine-session.ts';
+import { addObtainOptions } from './source-options.ts';
+
+export function addCreate(program: Command): void {
+  const command = program
+    .command('create')
+    .summary('make a machine that waits to be started')
+    .description(
+      'Makes a machine of a disk or an image. Its QEMU waits with the guest until "start", and goes on ' +
+        'when this command and its terminal have ended.',
+    )
+    .argument('<id>', 'name of the machine')
+    .argument('<file|ref>', 'a disk made by build, or an image reference')
+    .option(
+      '-p, --publish <host:guest>',
+      'forward a port, [HOSTIP:]HOST:GUEST[/udp]; host port 0 takes a free one (repeatable)',
+      collect,
+    )
+    .option('--memory <size>', 'memory of the guest, such as 512M or 2G', '1G')
+    .option('--cpus <count>', 'processors of the guest', '1')
+    .option('--kernel <name>', 'kernel to use (default: the one of the disk, else the default one)')
+    .addOption(
+      new Option('--accel <which>', 'accelerator of QEMU')
+        .choices(['auto', 'kvm', 'tcg'])
+        .default('auto'),
+    )
+    .option(
+      '--network <network>',
+      'network card of the guest, as "run" takes it (repeatable)',
+      collect,
+    )
+    .option('--verbose', 'the kernel tells what it does, and which exit code its program has')
+    .option(
+      '--annotation <name=value>',
+      'keep this with the machine, for "state" (repeatable)',
+      collect,
+    )
+    .option(
+      '--hook <point=/program>',
+      'run a program, POINT=/PROGRAM[,ARGUMENT...] (repeatable)',
+      collect,
+    )
+    .option(
+      '--hooks <file>',
+      'hooks as in a config.json of the OCI runtime spec (repeatable)',
+      collect,
+    )
+    .addHelpText('after', examples);
+  addRootOptions(addObtainOptions(addGuestOptions(command))).action(createCommand);
+}
+
+const examples = `
+Points of hooks: prestart and createRuntime in create, poststart in start,
+poststop in delete.
+
+Examples:
+  osv-convert create web web.qcow2 -p 8080:8080
+  osv-convert create web mcr.microsoft.com/dotnet/samples:aspnetapp -p 0:8080
+  osv-convert create job job.raw --verbose --hook poststop=/usr/bin/logger,job`;
+
+async function createCommand(
+  id: string,
+  target: string,
+  options: CreateCommandOptions,
+  command: Command,
+): Promise<void> {
+  const { withSession } = await import('./session.ts');
+  const { createTarget } = await import('./create-machine.ts');
+  await withSession(command, async (session) => await createTarget(session, id, target, options));
+}

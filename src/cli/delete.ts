@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import { addRootOptions, withMachines } from './machine-session.ts';
+
+interface DeleteCommandOptions {
+  readonly force?: boolean;
+}
+
+export function addDelete(program: Command): void {
+  const command = program
+    .command('delete')
+    .summary('remove a machine that is stopped')
+    .description(
+      'Removes a machine that is stopped, with its console and the disk that "create" made for it. A disk ' +
+        'that it was given stays.',
+    )
+    .argument('<id>', 'name of the machine')
+    .option('--force', 'kill it first')
+    .addHelpText('after', '\nExample:\n  osv-convert delete --force web');
+  addRootOptions(command).action(deleteCommand);
+}
+
+async function deleteCommand(
+  name: string,
+  { force = false }: DeleteCommandOptions,
+  command: Command,
+): Promise<void> {
+  const { deleteMachine } = await import('../machines/delete.ts');
+  const { parseMachineId } = await import('../machines/machine-id.ts');
+  await withMachines(command, async ({ root, warn, print }) => {
+    const id = parseMachineId(name);
+    await deleteMachine(root, id, { force, onWarning: warn });
+    await print({ deleted: id }, `${id} deleted\n`);
+  });
+}

@@ -1,0 +1,31 @@
+import type { Command } from 'commander';
+import { addRootOptions, withMachines } from './machine-session.ts';
+
+export function addKill(program: Command): void {
+  const command = program
+    .command('kill')
+    .summary('send a signal to a machine')
+    .description(
+      'Sends a signal to the QEMU of a machine that is created or running. TERM ends it in good order, KILL ' +
+        'at once; the guest notices neither, for OSv has no signals of its host.',
+    )
+    .argument('<id>', 'name of the machine')
+    .argument('[signal]', 'name or number', 'TERM')
+    .addHelpText('after', '\nExamples:\n  osv-convert kill web\n  osv-convert kill web KILL');
+  addRootOptions(command).action(killCommand);
+}
+
+async function killCommand(
+  name: string,
+  text: string,
+  _options: unknown,
+  command: Command,
+): Promise<void> {
+  const { killMachine, parseSignal } = await import('../machines/kill.ts');
+  const { parseMachineId } = await import('../machines/machine-id.ts');
+  await withMachines(command, async ({ root, print }) => {
+    const [id, signal] = [parseMachineId(name), parseSignal(text)];
+    await killMachine(root, id, signal);
+    await print({ id, signal }, `${id} ${signal}\n`);
+  });
+}

@@ -1,0 +1,55 @@
+import type { Command } from 'commander';
+import type { FoundMachine } from '../machines/find-machine.ts';
+import { formatTable, formatTime, printable } from './format.ts';
+import { addRootOptions, withMachines } from './machine-session.ts';
+
+interface ListOptions {
+  readonly ids?: true;
+}
+
+export function addList(program: Command): void {
+  const command = program
+    .command('list')
+    .summary('list the machines')
+    .description('Lists the machines, running or not, and how those ended that are stopped.')
+    .option('-q, --ids', 'print their names only')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  osv-convert list\n  osv-convert list -q | xargs -n 1 osv-convert stop',
+    );
+  addRootOptions(command).action(listCommand);
+}
+
+async function listCommand({ ids }: ListOptions, command: Command): Promise<void> {
+  const { creationTime, listMachines, stateOf } = await import('../machines/find-machine.ts');
+  await withMachines(command, async ({ root, warn, print }) => {
+    const machines = await listMachines(root, warn);
+    const times = await Promise.all(machines.map(creationTime));
+    const text = ids
+      ? machines.map(({ id }) => `${id}\n`).join('')
+      : await tableOf(machines, times);
+    await print({ machines: machines.map(stateOf) }, text);
+  });
+}
+
+const heads = ['MACHINE', 'STATUS', 'PID', 'CREATED', 'PORTS', 'SOURCE', 'END'];
+
+async function tableOf(
+  machines: readonly FoundMachine[],
+  times: readonly (Date | undefined)[],
+): Promise<string> {
+  const { endText, portText } = await import('../machines/state.ts');
+  const rows = machines.map(({ id, status, record: { vmm, source }, end }, at) => {
+    const time = times[at];
+    return [
+      id,
+      status,
+      vmm === undefined || status === 'stopped' ? '-' : `${vmm.qemu.pid}`,
+      time === undefined ? '-' : formatTime(time),
+      vmm?.ports.map(portText).join(' ') || '-',
+      printable(source),
+      end === undefined ? '-' : printable(endText(end)),
+    ];
+  });
+  return formatTable(heads, rows);
+}

@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import { addRootOptions, stateLine, withMachines } from './machine-session.ts';
+
+interface StartCommandOptions {
+  readonly waitPort?: string;
+  readonly waitLine?: string;
+  readonly waitTimeout: string;
+}
+
+export function addStart(program: Command): void {
+  const command = program
+    .command('start')
+    .summary('start the guest of a created machine')
+    .description(
+      'Lets the guest of a machine go that "create" made; waits until it is ready where a sign of that is given.',
+    )
+    .argument('<id>', 'name of the machine')
+    .option('--wait-port <port>', 'wait until this TCP port of the guest takes connections')
+    .option('--wait-line <text>', 'wait until this text is on the console')
+    .option('--wait-timeout <seconds>', 'how long to wait for these', '300')
+    .addHelpText('after', examples);
+  addRootOptions(command).action(startCommand);
+}
+
+const examples = `
+Examples:
+  osv-convert start web --wait-port 8080
+  osv-convert start job && osv-convert logs --follow job`;
+
+async function startCommand(
+  name: string,
+  options: StartCommandOptions,
+  command: Command,
+): Promise<void> {
+  const { parseMachineId } = await import('../machines/machine-id.ts');
+  const { startMachine } = await import('../machines/start.ts');
+  const { machineWishesOf } = await import('./machine-options.ts');
+  const { ready } = machineWishesOf({ ...options, vmm: 'qemu' });
+  await withMachines(command, async ({ root, warn, signal, print }) => {
+    const wishes = { onWarning: warn, signal, ...(ready && { ready }) };
+    const state = await startMachine(root, parseMachineId(name), wishes);
+    await print(state, stateLine(state));
+  });
+}

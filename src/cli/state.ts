@@ -1,0 +1,24 @@
+import type { Command } from 'commander';
+import { jsonText } from './format.ts';
+import { addRootOptions, withMachines } from './machine-session.ts';
+
+export function addState(program: Command): void {
+  const command = program
+    .command('state')
+    .summary('print the state of a machine')
+    .description(
+      'Prints the state of a machine as the OCI runtime spec has it, in JSON with or without --json.',
+    )
+    .argument('<id>', 'name of the machine')
+    .addHelpText('after', '\nExample:\n  osv-convert state web');
+  addRootOptions(command).action(stateCommand);
+}
+
+async function stateCommand(name: string, _options: unknown, command: Command): Promise<void> {
+  const { machineState } = await import('../machines/find-machine.ts');
+  const { parseMachineId } = await import('../machines/machine-id.ts');
+  await withMachines(command, async ({ root, print }) => {
+    const state = await machineState(root, parseMachineId(name));
+    await print(state, `${jsonText(state, 2)}\n`);
+  });
+}

@@ -1,0 +1,128 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Owner } from '../../store/index.ts';
+import { openOutputFile } from '../disk/output-file.ts';
+import { ConvertError } from '../error.ts';
+import type { Machine } from '../run/machine.ts';
+import type { PortForward } from '../run/port-forward.ts';
+import type { Hooks } from './hooks.ts';
+import type { MachineId } from './machine-id.ts';
+
+/** What `machine.json` keeps of a machine; its shape is `schemas/machine.schema.json`. */
+export interface MachineRecord {
+  readonly version: 1;
+  readonly id: MachineId;
+  /** The process that creates it, or did. */
+  readonly creator: Owner;
+  /** The path of a disk, or the reference of an image. */
+  readonly source: string;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly hooks: Hooks;
+  /** Absent until QEMU waits with the machine. */
+  readonly vmm?: Vmm;
+}
+
+export interface Vmm {
+  readonly machine: Machine;
+  readonly qemu: Owner;
+  /** The process that waits for QEMU's end, to note it. */
+  readonly supervisor: Owner;
+  /** The ports of the host as they are, also where the host chose them. */
+  readonly ports: readonly PortForward[];
+}
+
+/** The files in the folder of a machine. */
+export const fileNames = {
+  record: 'machine.json',
+  /** Empty; made by the supervisor when the creation is done. */
+  created: 'created',
+  /** Empty; made when the guest was let go. */
+  started: 'started',
+  console: 'console.log',
+  /** What QEMU itself says. */
+  talk: 'qemu.log',
+  /** QEMU's exit code, as a shell gives it: 128 and the signal where it was killed. */
+  exit: 'exit',
+  /** The socket of QEMU's monitor. */
+  control: 'qmp',
+} as const;
+
+/** A record is small: a command line, hooks and annotations. */
+const recordCap = 4 << 20;
+
+/** @throws ConvertError `OUTPUT_UNUSABLE`, `OUTPUT_FULL`. */
+export async function writeRecord(folder: string, record: MachineRecord): Promise<void> {
+  const file = openOutputFile(join(folder, fileNames.record));
+  try {
+    file.write(Buffer.from(`${JSON.stringify(record, undefined, 2)}\n`), 0);
+    await file.commit();
+  } finally {
+    file.discard();
+  }
+}
+
+/**
+ * @returns undefined when there is no such machine.
+ * @throws ConvertError `MACHINE_STATE` when its record is damaged, or of another version.
+ */
+export async function readRecord(folder: string): Promise<MachineRecord | undefined> {
+  const path = join(folder, fileNames.record);
+  const bytes = await readFile(path).catch(unlessMissing);
+  if (bytes === undefined) return undefined;
+  const record = recordIn(bytes);
+  if (record !== undefined) return record;
+  throw new ConvertError(
+    'MACHINE_STATE',
+    `reading ${path}: found something else, wanted the record of a machine`,
+    {
+      hint: 'see whether its QEMU runs: ps -C qemu-system-x86_64 -o pid,args; then remove its folder',
+    },
+  );
+}
+
+/**
+ * Checked by hand, and what processes are signalled by most of all: the schema would take longer than all
+ * else that a command does.
+ */
+function recordIn(bytes: Buffer): MachineRecord | undefined {
+  const value = bytes.length > recordCap ? undefined : parseJson(bytes.toString('utf8'));
+  const { version, creator, source, annotations, hooks, vmm } = membersOf(value);
+  const { machine, qemu, supervisor, ports } = membersOf(vmm);
+  const isWhole =
+    version === 1 &&
+    isOwner(creator) &&
+    typeof source === 'string' &&
+    [annotations, hooks].every(isObject) &&
+    (vmm === undefined ||
+      (isObject(machine) && isOwner(qemu) && isOwner(supervisor) && Array.isArray(ports)));
+  return isWhole ? (value as MachineRecord) : undefined;
+}
+
+/** Numbers below 1 mean groups of processes to kill(2). */
+function isOwner(value: unknown): boolean {
+  const { pid, start, realm } = membersOf(value);
+  const isPid = typeof pid === 'number' && Number.isSafeInteger(pid) && pid > 0;
+  return isPid && typeof start === 'string' && typeof realm === 'string';
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function membersOf(value: unknown): Readonly<Record<string, unknown>> {
+  return isObject(value) ? Object.fromEntries(Object.entries(value)) : {};
+}
+
+/** For a `catch`: a file that is not there, or no longer, is undefined. */
+export function unlessMissing(error: unknown): undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+}
