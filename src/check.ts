@@ -3,8 +3,8 @@ import { findingOfFailure } from './check/failure.ts';
 import { bySeverity, type Finding, type Severity } from './check/finding.ts';
 import type { DotnetApp } from './dotnet/app.ts';
 import { findingsOf } from './findings.ts';
+import { prepareWithKernel, requireKernel } from './kernel-choice.ts';
 import type { Kernel } from './osv/kernel.ts';
-import { defaultKernel, findKernel } from './osv/kernels.ts';
 import { type GuestWishes, type Prepared, prepare } from './prepare.ts';
 import { withHealing } from './pull/heal.ts';
 import { obtain } from './pull/pull.ts';
@@ -38,11 +38,13 @@ export async function check(
 }
 
 async function checkOnce(store: Store, reference: string, options: GuestWishes): Promise<Checked> {
-  const { kernel: name } = options;
-  const kernel = await (name === undefined ? defaultKernel(store) : findKernel(store, name));
+  const wishes = { ...options, force: true };
+  await requireKernel(store, wishes);
   const image = await obtain(store, reference, options);
   return await withLayers(store, async (open) => {
-    const prepared = await prepare(store, open, image, kernel, options);
+    const { kernel, prepared } = await prepareWithKernel(store, wishes, (one) =>
+      prepare(store, open, image, one, options),
+    );
     const findings = bySeverity([
       ...failuresOf(prepared, open),
       ...findingsOf(prepared),

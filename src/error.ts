@@ -80,6 +80,15 @@ export const errorTable = {
   // Machines
   QEMU_NOT_FOUND: 'machine',
   QEMU_FAILED: 'machine',
+  MACHINE_NOT_FOUND: 'notFound',
+  MACHINE_EXISTS: 'machine',
+  MACHINE_STATE: 'machine',
+  HOOK_FAILED: 'machine',
+  FIRECRACKER_NOT_FOUND: 'machine',
+  FIRECRACKER_FAILED: 'machine',
+  GUEST_ABORTED: 'machine',
+  MACHINE_TIMED_OUT: 'machine',
+  MACHINE_NOT_READY: 'machine',
   // The store
   BLOB_MISSING: 'store',
   STORE_UNUSABLE: 'store',

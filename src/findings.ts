@@ -11,6 +11,7 @@ import { nativeFolders, nativesOf } from './check/natives.ts';
 import type { Scan } from './check/scan.ts';
 import { checkServerGc, serverGcOf } from './check/server-gc.ts';
 import { readSettings } from './check/settings.ts';
+import { type IsWritable, writableWith } from './check/writable.ts';
 import { checkLogConfigs, checkPaths } from './check/written-paths.ts';
 import type { DotnetApp } from './dotnet/app.ts';
 import { openBundledApp } from './dotnet/bundled.ts';
@@ -35,6 +36,8 @@ export interface Examined {
   readonly added?: ReadonlySet<string>;
   /** What the kernel has for programs; undefined where it is not known. */
   readonly exports?: ReadonlySet<string> | undefined;
+  /** Folders that are to be writable, as they were asked for. */
+  readonly tmpfs?: readonly string[] | undefined;
 }
 
 /** All that is known beforehand of an app on OSv, in the order it was looked at. */
@@ -42,7 +45,7 @@ export function findingsOf(examined: Examined): readonly Finding[] {
   const { config, app, guest } = examined;
   return [
     ...(app === undefined ? (guest?.findings ?? []) : findingsOfApp(examined, app)),
-    ...checkConfig(config),
+    ...checkConfig(config, writableOf(examined)),
   ];
 }
 
@@ -54,18 +57,24 @@ function findingsOfApp(examined: Examined, app: DotnetApp): readonly Finding[] {
   const settings = readSettings(files, app, env);
   const scan = scanApp(app, files, bundle);
   const serverGc = serverGcOf(app, files, bundle, env);
+  const isWritable = writableOf(examined);
   const listener = { app, env, settings, exposed: config.ExposedPorts };
   return [
     ...(guest === undefined ? [] : findingsOfNatives(examined, app, guest, scan)),
     ...(runnable?.lacking.hasOpenssl === false ? missingOpenssl(scan.cryptography) : []),
     ...checkMusl(app, files, runnable?.runtime, scan.imported),
-    ...checkCode(app, scan, env),
+    ...checkCode(app, scan, env, isWritable),
     ...checkAddresses(listener, guest ? filesOfTree(guest.tree, contents) : files),
-    ...checkPaths(settings, app.workingDirectory),
-    ...checkLogConfigs(files, app),
+    ...checkPaths(settings, app, isWritable),
+    ...checkLogConfigs(files, app, isWritable),
     ...checkServerGc(serverGc),
     ...(guest === undefined ? [] : [estimateMemory(guest.tree, app, serverGc)]),
   ];
+}
+
+/** Links in what was asked for lead to where it is mounted; either path may be used. */
+function writableOf({ tmpfs = [], guest }: Examined): IsWritable {
+  return writableWith([...tmpfs, ...(guest?.ramfs ?? [])]);
 }
 
 /** What libraries are there, and whether they and the kernel have all that is called. */

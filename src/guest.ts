@@ -3,6 +3,7 @@ import type { Finding } from './check/finding.ts';
 import { checkKernel } from './check/kernel.ts';
 import { missingLibraries, replacedFiles } from './check/libraries.ts';
 import type { DotnetApp } from './dotnet/app.ts';
+import { folderOf } from './dotnet/command.ts';
 import { filesOfTree } from './dotnet/files.ts';
 import { launchOf } from './dotnet/launch.ts';
 import { readElf } from './elf/read.ts';
@@ -31,6 +32,8 @@ export interface Guest {
   /** The variables again, each with where it comes from. */
   readonly environment: Environment;
   readonly commandLine: Uint8Array;
+  /** Folders with a ramfs, besides /tmp. */
+  readonly ramfs: readonly string[];
   /** Bytes by reason; undefined where all of the image is kept. */
   readonly reach: Omit<Reachable, 'tree'> | undefined;
   /** What of it will be otherwise than in a container, as far as libraries, files and settings tell. */
@@ -47,6 +50,8 @@ export interface GuestOptions {
   /** Of the machine, as far as it is known: in MiB. */
   readonly memory?: number | undefined;
   readonly cpus?: number | undefined;
+  /** Folders that are to be writable, as `parseTmpfs` gives them. */
+  readonly tmpfs?: readonly string[] | undefined;
 }
 
 /**
@@ -58,16 +63,25 @@ export function composeGuest(
   { tree: whole, runtime, lacking }: RunnableTree,
   contents: Contents,
   kernel: Kernel | undefined,
-  { env: user, reach: options, exports, memory, cpus }: GuestOptions,
+  { env: user, reach: options, exports, memory, cpus, tmpfs = [] }: GuestOptions,
 ): Guest {
   const launch = launchOf(app, runtime?.root);
   const unpacked = unpackBundle(whole, contents, app);
-  const root = composeRoot(editTree(whole, unpacked), { ...app, executable: launch.program });
+  const root = composeRoot(
+    editTree(whole, unpacked),
+    { ...app, executable: launch.program },
+    { tmpfs, needed: [...(runtime ? [runtime.root] : []), ...unpacked.map(({ path }) => path)] },
+  );
   const { tree, ...reach } =
     options === undefined
       ? { tree: root.tree }
-      : reachable(root.tree, contents, { app, runtime, program: launch.program }, options);
-  const appFolder = folderOf(app.assembly ?? app.executable);
+      : reachable(
+          root.tree,
+          contents,
+          { app, runtime, program: launch.program, ramfs: root.ramfs },
+          options,
+        );
+  const appFolder = folderOf(app.assembly ?? app.executable) || '/';
   const environment = osvEnvironment(app, {
     icu: hasIcu(tree, appFolder),
     user,
@@ -89,6 +103,7 @@ export function composeGuest(
     workingDirectory: app.workingDirectory,
     env,
     environment,
+    ramfs: root.ramfs,
     commandLine: commandLineOf({ ...launch, workingDirectory: app.workingDirectory, env }),
     reach: 'kept' in reach ? reach : undefined,
     findings: [
@@ -125,13 +140,9 @@ function traitsOf({ version }: Kernel, exports: ReadonlySet<string> | undefined)
 }
 
 /** Bytes of thread-local data of the program OSv starts, a multiple of their alignment; static ones keep their own. */
-function tlsSizeOf(tree: Tree, contents: Contents, program: string): number {
+export function tlsSizeOf(tree: Tree, contents: Contents, program: string): number {
   const elf = filesOfTree(tree, contents).read(program, readElf);
   if (elf?.kind !== 'elf' || elf.tls === undefined || elf.interpreter === undefined) return 0;
   const align = Math.max(elf.tls.align, 1);
   return Math.ceil(elf.tls.memorySize / align) * align;
-}
-
-function folderOf(path: string): string {
-  return path.slice(0, Math.max(path.lastIndexOf('/'), 1));
 }

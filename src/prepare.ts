@@ -10,11 +10,14 @@ import { definedOf, type ExecutionOverrides, overrideExecution } from './oci/exe
 import { unbundle } from './osv/bundle.ts';
 import type { Kernel } from './osv/kernel.ts';
 import { readKernelExports } from './osv/kernel-exports.ts';
+import type { ReachOptions } from './osv/reach/reachable.ts';
+import { unmatchedGlobs } from './osv/reach/unmatched.ts';
 import type { StoredImage } from './pull/image.ts';
 import { addRuntime, type RunnableTree, type RuntimeOptions } from './runtimes/add.ts';
 import { openNamedRuntime } from './runtimes/open.ts';
 import { editTree } from './tree/edit.ts';
 import type { OpenLayers } from './tree/open-layers.ts';
+import type { Tree } from './tree/tree.ts';
 
 /** What the user wants otherwise than the image says, and where the rest comes from. */
 export interface GuestWishes extends RuntimeOptions, ExecutionOverrides, Additions {
@@ -28,6 +31,8 @@ export interface GuestWishes extends RuntimeOptions, ExecutionOverrides, Additio
   /** What the machine will have, in MiB; without it the heap has no limit but the machine's. */
   readonly memory?: number;
   readonly cpus?: number;
+  /** Folders that are to be writable, in the memory of the machine: as `parseTmpfs` gives them. */
+  readonly tmpfs?: readonly string[];
 }
 
 /** An image on its way to a disk: all the way, or up to what stopped it. */
@@ -62,13 +67,13 @@ export async function prepare(
   wishes: GuestWishes,
 ): Promise<Prepared> {
   const { contents } = open;
-  const { env = new Map(), include, keep = [], drop = [], memory, cpus } = wishes;
+  const { env = new Map(), memory, cpus, tmpfs } = wishes;
   const flat = await open.flatten(image.layers.map(({ diffID }) => diffID));
   const { tree, added, records } = await layAdditions(store, open, flat, wishes);
   const exports = kernel && (await readKernelExports(store, kernel));
   const config = overrideExecution(image.config.config, wishes);
   const named = await openNamedRuntime(store, open, wishes);
-  let found: Examined = { config, tree, contents, exports, added };
+  let found: Examined = { config, tree, contents, exports, added, tmpfs };
   let app: DotnetApp | undefined;
   let runnable: RunnableTree | undefined;
   try {
@@ -77,15 +82,38 @@ export async function prepare(
     const musl = removeMuslLibraries(filesOfTree(found.tree, contents));
     const clean = editTree(found.tree, musl);
     runnable = await addRuntime(store, open, clean, app, wishes, named, [...added]);
+    warnOfUnmatched(runnable.tree, wishes);
     const guest = composeGuest(app, runnable, contents, kernel, {
       env: definedOf(env),
-      reach: include === 'all' ? undefined : { keep, drop, added },
+      reach: reachOf(wishes, added),
       exports,
       memory,
       cpus,
+      tmpfs,
     });
     return { kind: 'ready', ...found, app, runnable, guest, additions: records };
   } catch (reason) {
     return { kind: 'stopped', ...found, app, runnable, reason };
+  }
+}
+
+/** Of all files, too, some may be dropped. */
+function reachOf(
+  { include, keep = [], drop = [] }: GuestWishes,
+  added: ReadonlySet<string>,
+): ReachOptions | undefined {
+  if (include !== 'all') return { keep, drop, added };
+  return drop.length === 0 ? undefined : { keep: ['/**'], drop };
+}
+
+function warnOfUnmatched(tree: Tree, { keep = [], drop = [], onEvent }: GuestWishes): void {
+  for (const [option, globs] of [
+    ['--keep', keep],
+    ['--drop', drop],
+  ] as const) {
+    for (const glob of unmatchedGlobs(tree, globs)) {
+      const text = `${option} ${glob} matches nothing of the image or its runtime`;
+      onEvent?.({ event: 'warning', text });
+    }
   }
 }

@@ -1,6 +1,7 @@
 import { type DiffID, type Digest, decodeName } from '../store/index.ts';
 import type { AdditionRecord } from './additions/lay.ts';
 import type { Finding } from './check/finding.ts';
+import type { OutputFormat } from './disk/formats.ts';
 import type { DiskPlan } from './disk/plan.ts';
 import type { DotnetApp, DotnetAppKind } from './dotnet/app.ts';
 import type { RuntimeOrigin } from './dotnet/choose.ts';
@@ -43,7 +44,7 @@ export interface Report {
   readonly memory: number | null;
   readonly kernel: KernelReport | null;
   readonly disk: {
-    readonly format: 'raw' | 'qcow2';
+    readonly format: OutputFormat;
     readonly boot: 'bios' | 'direct';
     readonly size: number;
     readonly partition: { readonly offset: number; readonly size: number };
@@ -56,6 +57,8 @@ export interface Report {
   };
   /** Bytes of files by what they are kept for, and left out for; null where all of the image is kept. */
   readonly reach: Guest['reach'] | null;
+  /** Folders with a ramfs, besides /tmp, in the order in which they are mounted. */
+  readonly tmpfs: readonly string[];
   readonly commandLine: string;
   readonly env: Readonly<Record<string, string>>;
   readonly files: readonly {
@@ -92,7 +95,7 @@ interface ReportParts {
   readonly findings: readonly Finding[];
   readonly rofs: RofsPlan;
   readonly disk: DiskPlan;
-  readonly format: 'raw' | 'qcow2';
+  readonly format: OutputFormat;
 }
 
 export function createReport(parts: ReportParts): Report {
@@ -128,6 +131,7 @@ export function createReport(parts: ReportParts): Report {
     disk: { format, boot: disk.boot, size: disk.size, partition: disk.partition },
     rofs: { ...countNodes(guest.tree), bytes: rofs.size },
     reach: guest.reach ?? null,
+    tmpfs: guest.ramfs,
     commandLine: decodeName(guest.commandLine),
     env: Object.fromEntries(guest.env),
     files: [...walkTree(guest.tree)].flatMap(({ path, node }) =>
@@ -143,7 +147,7 @@ function runtimeReport({ runtime, origin }: RunnableTree): RuntimeReport | null 
   return { from, frameworks, hostfxr, ...origin };
 }
 
-function kernelReport(kernel: Kernel | undefined): KernelReport | null {
+export function kernelReport(kernel: Kernel | undefined): KernelReport | null {
   if (kernel === undefined) return null;
   const { name, architecture, version, symbols, loader, elf } = kernel;
   return {

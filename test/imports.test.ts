@@ -7,7 +7,7 @@ const top = resolve(import.meta.dirname, '..');
 /** The pipeline, in order: each stage may import only those before it (ARCHITECTURE.md). */
 const stages = [
   ...['oci', 'source', 'target', 'tree', 'elf', 'dotnet', 'osv', 'check', 'sbom'],
-  ...['rofs', 'disk', 'run'],
+  ...['rofs', 'disk', 'run', 'machines'],
   ...['pull', 'runtimes', 'additions', 'look', 'export', 'copy', 'doctor'],
 ];
 

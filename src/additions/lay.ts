@@ -87,7 +87,10 @@ async function packAdditions(
     leaves.set(entry.path, entry);
   }
   const entries = withFoldersAbove([...leaves.values()]);
-  onEvent?.({ event: 'stage', text: `packing what --add names (${leaves.size} names)` });
+  onEvent?.({
+    event: 'stage',
+    text: `packing what --add names (${leaves.size} ${leaves.size === 1 ? 'name' : 'names'})`,
+  });
   const options = signal === undefined ? {} : { signal };
   const tar = packTar({ entries }, { ...options, failure: changedMeanwhile });
   return (await store.layers.write(tar, options)).diffID;

@@ -1,6 +1,8 @@
 import { type Command, Option } from 'commander';
+import { ConvertError } from '../error.ts';
 import type { Report, RuntimeReport } from '../report.ts';
 import { formatBytes, printable, quoteWords } from './format.ts';
+import { addFormatOptions, type FormatOptions, formatsHelp } from './format-options.ts';
 import { addGlobalOptions } from './globals.ts';
 import {
   addGuestOptions,
@@ -10,9 +12,8 @@ import {
 } from './guest-options.ts';
 import { addObtainOptions, type ObtainOptions, pullOptionsOf } from './source-options.ts';
 
-interface BuildOptions extends ObtainOptions, GuestOptions {
+interface BuildOptions extends ObtainOptions, GuestOptions, FormatOptions {
   readonly output: string;
-  readonly format?: 'raw' | 'qcow2';
   readonly boot: 'bios' | 'direct';
   readonly kernel?: string;
   readonly force?: true;
@@ -30,13 +31,7 @@ export function addBuild(program: Command): void {
       '<ref>',
       'image: a reference, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, store:NAME',
     )
-    .requiredOption('-o, --output <file>', 'the disk to write')
-    .addOption(
-      new Option(
-        '--format <format>',
-        'format of the disk (default: by the name of the file)',
-      ).choices(['raw', 'qcow2']),
-    )
+    .requiredOption('-o, --output <file>', 'the disk to write, or store:NAME')
     .addOption(
       new Option('--boot <how>', 'bios: kernel on the disk; direct: the hypervisor brings it')
         .choices(['bios', 'direct'])
@@ -44,30 +39,46 @@ export function addBuild(program: Command): void {
     )
     .option('--kernel <name>', 'kernel to use (default: the default of kernel ls)')
     .option('--force', 'build what is known not to run, too (see osv-convert check)');
-  addGlobalOptions(addObtainOptions(addGuestOptions(addMemoryOption(command)))).action(
-    buildCommand,
-  );
+  addGlobalOptions(addObtainOptions(addGuestOptions(addMemoryOption(addFormatOptions(command)))))
+    .addHelpText('after', `${formatsHelp}\n${examples}`)
+    .action(buildCommand);
 }
 
+const examples = `
+Examples:
+  osv-convert build registry.example/shop:3 -o shop.qcow2
+  osv-convert build oci:./image -o web.img --memory 512M --env-file web.env
+  osv-convert build shop:3 -o shop.img --runtime runtime/net10
+  osv-convert build shop:3 -o shop.img --keep /usr/share/fonts --drop '*.pdb'`;
+
 async function buildCommand(ref: string, options: BuildOptions, command: Command): Promise<void> {
+  requireFile(options.output);
   const { withSession } = await import('./session.ts');
   const { convert } = await import('../convert.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
-    const format = options.format ?? (options.output.endsWith('.qcow2') ? 'qcow2' : 'raw');
-    const { boot, kernel, force } = options;
+    const { boot, kernel, force, format, compress } = options;
     const wishes = await guestWishesOf(options, process.env);
     const report = await convert(store, ref, options.output, {
       ...(await pullOptionsOf(options, process.env)),
       ...(kernel !== undefined && { kernel }),
       ...(force !== undefined && { force }),
       ...wishes,
+      ...(format && { format }),
+      ...(compress && { compression: compress }),
       boot,
-      format,
       onEvent,
       signal,
     });
     const { shownCommandLine } = await import('./shown-command-line.ts');
     await print(report, textOf(options.output, report, shownCommandLine(report, wishes.env)));
+  });
+}
+
+/** Two files are written, and not in the order of their bytes. */
+function requireFile(output: string): void {
+  if (output !== '-') return;
+  throw new ConvertError('USAGE', 'writing the disk: found - for stdout, wanted a file', {
+    hint: '-o disk.img, or -o ./- for a file of that name',
   });
 }
 
@@ -87,9 +98,9 @@ function textOf(output: string, report: Report, commandLine: string): string {
       : []),
     ...additions.map((one) => `added       ${one.path} (${additionSource(one)})`),
     `files       ${rofs.files} in ${rofs.directories} folders, ${formatBytes(rofs.bytes)}`,
-    ...(reach ? [`left out    ${formatTotals(reach.dropped)}`] : []),
+    ...(reach && bytesOf(reach.dropped) > 0 ? [`left out    ${formatTotals(reach.dropped)}`] : []),
     `command     ${commandLine}`,
-    `report      ${output}.json`,
+    ...(disk.format === 'containerdisk' ? [] : [`report      ${output}.json`]),
   ];
   return lines.map((line) => `${printable(line)}\n`).join('');
 }
@@ -106,10 +117,22 @@ function runtimeSource({ from, name, manifest, layer }: RuntimeReport): string {
   return layer === undefined ? `from the ${from}` : `from the ${from}, as layer ${layer}`;
 }
 
+type Totals = NonNullable<Report['reach']>['dropped'];
+
+function bytesOf(totals: Totals): number {
+  return Object.values(totals).reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** What was asked for was asked for by an option. */
+function nameOf(reason: string): string {
+  return reason === 'asked' ? '--drop' : reason;
+}
+
 /** `62 MiB (distribution 60 MiB, symbols 2 MiB)` */
-function formatTotals(totals: NonNullable<Report['reach']>['dropped']): string {
+function formatTotals(totals: Totals): string {
   const parts = Object.entries(totals).sort(([, a], [, b]) => b.bytes - a.bytes);
-  const all = parts.reduce((sum, [, { bytes }]) => sum + bytes, 0);
-  const named = parts.map(([reason, { bytes }]) => `${reason} ${formatBytes(bytes)}`).join(', ');
-  return named === '' ? formatBytes(0) : `${formatBytes(all)} (${named})`;
+  const named = parts
+    .map(([reason, { bytes }]) => `${nameOf(reason)} ${formatBytes(bytes)}`)
+    .join(', ');
+  return `${formatBytes(bytesOf(totals))} (${named})`;
 }

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { type Finding, placeOf, type Severity } from '../check/finding.ts';
 import type { Checked } from '../check.ts';
 import { exitCodes } from '../error.ts';
-import { formatCount, printable } from './format.ts';
+import { formatCount, jsonText, printable } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
 import {
   addGuestOptions,
@@ -33,15 +33,15 @@ export function addCheck(program: Command): void {
     )
     .option('--kernel <name>', 'kernel to check against (default: the default of kernel ls)')
     .option('--strict', 'end with 7 for warnings, too')
-    .addOption(new Option('--sarif', 'print the findings as SARIF 2.1.0').conflicts('json'))
-    .addHelpText('after', help);
-  addGlobalOptions(addObtainOptions(addGuestOptions(addMemoryOption(command)))).action(
-    checkCommand,
-  );
+    .addOption(new Option('--sarif', 'print the findings as SARIF 2.1.0').conflicts('json'));
+  addGlobalOptions(addObtainOptions(addGuestOptions(addMemoryOption(command))))
+    .addHelpText('after', help)
+    .action(checkCommand);
 }
 
 const help = `
-Exit codes: 0 without errors (with --strict: and without warnings), else 7; others as for every command.
+Exit codes: 0 without errors (with --strict: and without warnings), else 7;
+others as for every command.
 
 Examples:
   osv-convert check mcr.microsoft.com/dotnet/samples:aspnetapp
@@ -65,9 +65,7 @@ async function checkCommand(
       signal,
     });
     const log = sarif && (await sarifLog(checked));
-    await (log
-      ? print(log, `${JSON.stringify(log, undefined, 2)}\n`)
-      : print(checked, textOf(checked)));
+    await (log ? print(log, `${jsonText(log, 2)}\n`) : print(checked, textOf(checked)));
     const { error, warning } = checked.counts;
     if (error > 0 || (strict && warning > 0)) process.exitCode = exitCodes.unsupported;
   });

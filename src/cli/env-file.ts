@@ -84,10 +84,18 @@ async function readCapped(path: string): Promise<Uint8Array> {
 function reasonOf(cause: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'no file';
   return (
-    { ENOENT: 'no such file', EISDIR: 'a folder', EACCES: 'a file one may not read' }[code] ?? code
+    {
+      ENOENT: 'no such file',
+      EISDIR: 'a folder',
+      EACCES: 'a file one may not read',
+      ENXIO: 'a socket',
+    }[code] ?? code
   );
 }
 
 function refusal(where: string, problem: string, cause?: unknown): ConvertError {
-  return new ConvertError('USAGE', `reading --env-file ${where}: ${problem}`, { cause });
+  return new ConvertError('USAGE', `reading --env-file ${where}: ${problem}`, {
+    cause,
+    ...(where === '-' && { hint: '--env-file /dev/stdin' }),
+  });
 }

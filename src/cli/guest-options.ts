@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { parseHostAddition, parseImageAddition } from '../additions/addition.ts';
 import { ConvertError } from '../error.ts';
 import type { Variables } from '../oci/execution.ts';
+import { parseTmpfs } from '../osv/mounts.ts';
 import type { GuestWishes } from '../prepare.ts';
 import type { PullOptions } from '../pull/pull.ts';
 import { parseMemory } from '../run/machine.ts';
@@ -16,6 +17,7 @@ interface ContentOptions {
   readonly drop?: readonly string[];
   readonly add?: readonly string[];
   readonly copyFrom?: readonly string[];
+  readonly tmpfs?: readonly string[];
 }
 
 /** How its app is started. */
@@ -38,7 +40,18 @@ export interface GuestOptions extends ContentOptions, StartOptions, VariableOpti
 
 /** The options of `addGuestOptions` that say nothing to a disk that is there already. */
 export const imageOnlyOptions: readonly string[] = [
-  ...['runtime', 'include', 'keep', 'drop', 'add', 'copyFrom', 'entrypoint', 'cmd', 'workdir'],
+  ...[
+    'runtime',
+    'include',
+    'keep',
+    'drop',
+    'add',
+    'copyFrom',
+    'tmpfs',
+    'entrypoint',
+    'cmd',
+    'workdir',
+  ],
 ];
 
 /** For commands that make a guest of an image. */
@@ -115,31 +128,46 @@ function addContentOptions(command: Command): Command {
       '--copy-from <ref:path[:guest]>',
       'lay a file or folder of another image over the image (repeatable)',
       collect,
+    )
+    .option(
+      '--tmpfs <path>',
+      'a folder that can be written: empty at first, in memory, gone with the machine (repeatable)',
+      collect,
     );
 }
 
 const help = `
-What is started, by the rules of docker run: --entrypoint drops the Cmd of the image; an empty --entrypoint or
---cmd stands for no words. A value that begins with [ is a JSON array.
+What is started, by the rules of docker run: --entrypoint drops the Cmd of the
+image; an empty --entrypoint or --cmd stands for no words. A value that begins
+with [ is a JSON array.
   --entrypoint '["dotnet", "/app/tool.dll"]' --cmd migrate --cmd --verbose
   --cmd '["--urls", "http://+:9000"]'
 
-Variables come from the image, then from each --env-file, then from --env; the last of a name counts. They stand
-on the disk and in FILE.json: whoever has these can read them.
+Variables come from the image, then from each --env-file, then from --env; the
+last of a name counts. They stand on the disk and in FILE.json: whoever has
+these can read them.
 
-Files: --add HOST:GUEST, where GUEST begins at the last ":/"; --copy-from REF:PATH[:GUEST], where PATH begins at the
-first ":/" behind REF and its transport. A folder is merged into what is there. GUEST with a slash at its end is
-the folder into which it goes under its own name. Those of --add go over those of --copy-from.
+Files: --add HOST:GUEST, where GUEST begins at the last ":/"; --copy-from
+REF:PATH[:GUEST], where PATH begins at the first ":/" behind REF and its
+transport. A folder is merged into what is there. GUEST with a slash at its end
+is the folder into which it goes under its own name. Those of --add go over
+those of --copy-from.
   --add ./appsettings.Production.json:/app/
   --copy-from mcr.microsoft.com/dotnet/runtime:10.0:/usr/share/dotnet
-  --copy-from oci:./tools:1:/usr/lib/libfoo.so:/usr/lib/`;
+  --copy-from oci:./tools:1:/usr/lib/libfoo.so:/usr/lib/
+
+A disk is read-only; /tmp can be written, and so can the folders of --tmpfs.
+They are empty when the machine starts, whatever the image has there, and grow
+in its memory.
+  --tmpfs /app/data --tmpfs /var/log`;
 
 /** @throws ConvertError `USAGE`. */
 export async function guestWishesOf(
   options: GuestOptions,
   hostEnv: NodeJS.ProcessEnv,
 ): Promise<Omit<GuestWishes, keyof PullOptions>> {
-  const { runtime, include, keep, drop, add, copyFrom, entrypoint, cmd, workdir, memory } = options;
+  const { runtime, include, keep, drop, add, copyFrom, tmpfs, entrypoint, cmd, workdir, memory } =
+    options;
   return {
     runtime,
     env: await variablesOf(options, hostEnv),
@@ -148,12 +176,21 @@ export async function guestWishesOf(
     ...(drop !== undefined && { drop }),
     ...(add !== undefined && { add: add.map(parseHostAddition) }),
     ...(copyFrom !== undefined && { copyFrom: copyFrom.map(parseImageAddition) }),
+    ...(tmpfs !== undefined && { tmpfs: parseAllTmpfs(tmpfs) }),
     ...(entrypoint !== undefined && { entrypoint: parseWords('--entrypoint', entrypoint) }),
     ...(cmd !== undefined && { cmd: cmd.flatMap((value) => parseWords('--cmd', value)) }),
     ...(workdir && { workingDirectory: parseWorkdir(workdir) }),
     ...(memory !== undefined && { memory: parseMemory(memory) }),
     hostEnv,
   };
+}
+
+/** Docker refuses a path given twice, too. */
+function parseAllTmpfs(words: readonly string[]): readonly string[] {
+  const paths = words.map(parseTmpfs);
+  const twice = paths.find((path, index) => paths.indexOf(path) !== index);
+  if (twice === undefined) return paths;
+  throw new ConvertError('USAGE', `reading --tmpfs: found ${twice} twice, wanted it once`);
 }
 
 /** The variables of the guest: those of files first, in their order. @throws ConvertError `USAGE`. */

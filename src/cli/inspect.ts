@@ -39,11 +39,12 @@ export function addInspect(program: Command): void {
 }
 
 const help = `
-Options on what is started and what goes into the guest are those of build (osv-convert build --help).
+Options on what is started and what goes into the guest are those of build
+(osv-convert build --help); --env is not: variables come with --env-file here.
 
 Examples:
   osv-convert inspect registry.example/shop:3
-  osv-convert inspect registry.example/shop:3 --env --memory 512M --env-file shop.env
+  osv-convert inspect registry.example/shop:3 --env --memory 512M
   osv-convert inspect oci:./tools --entrypoint '["dotnet", "/app/tool.dll"]'`;
 
 async function inspectCommand(

@@ -30,7 +30,8 @@ export function addLs(program: Command): void {
 }
 
 const examples = `
-A link given as PATH is followed, but not with --long or --directory (with a slash at its end it is).
+A link given as PATH is followed, but not with --long or --directory (with a
+slash at its end it is).
 
 Examples:
   osv-convert ls mcr.microsoft.com/dotnet/runtime-deps:10.0 /etc

@@ -168,6 +168,8 @@ function lineOf(event: ConvertEvent): string | undefined {
       return `${short(event.digest)} ${pushedWords[event.how]} (${formatBytes(event.size)})`;
     case 'stage':
       return printable(event.text);
+    case 'ready':
+      return `the guest is ready after ${(event.milliseconds / 1000).toFixed(1)} s`;
     case 'warning':
       return `warning: ${printable(event.text)}`;
     default:

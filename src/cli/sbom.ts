@@ -28,13 +28,14 @@ export function addSbom(program: Command): void {
         .choices(['cyclonedx', 'spdx'])
         .default('cyclonedx'),
     )
-    .option('-o, --output <file>', 'the file to write (default: stdout)')
+    .option('-o, --output <file>', 'the file to write (default: -, stdout)')
     .addHelpText('after', examples);
   addGlobalOptions(addObtainOptions(command)).action(sbomCommand);
 }
 
 const examples = `
-The time in the document is that of the image, or SOURCE_DATE_EPOCH where it is set.
+The time in the document is that of the image, or SOURCE_DATE_EPOCH where it is
+set.
 
 Examples:
   osv-convert sbom mcr.microsoft.com/dotnet/samples:aspnetapp > bom.json
@@ -58,7 +59,7 @@ async function sbomCommand(
       onEvent,
       signal,
     });
-    if (output === undefined) {
+    if (output === undefined || output === '-') {
       await print(JSON.parse(sbom.text), sbom.text);
       return;
     }

@@ -43,7 +43,7 @@ function unlessForbidden(cause: unknown, subject: string, doing: string): undefi
   );
 }
 
-const looksLikePath = /^\.{0,2}\/|^\.{1,2}$|^[^:]*(?:\/|\.(?:raw|img|qcow2|rofs))$/;
+const looksLikePath = /^\.{0,2}\/|^\.{1,2}$|^[^:]*(?:\/|\.(?:raw|img|qcow2|vmdk|vdi|vhd|rofs))$/;
 
 async function folderRefusal(
   subject: string,

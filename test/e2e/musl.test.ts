@@ -70,7 +70,7 @@ describe.skipIf(!hasRuntime)('an app of an Alpine image', () => {
   it.skipIf(!boots)(
     'boots on a real kernel when it is a single file',
     async () => {
-      const { stdout, stderr, code } = await commandOf('single', 'run');
+      const { stdout, stderr, code } = await commandOf('single', 'run', '--no-cache');
       expect(stdout, stderr).toContain('console: args=[a b] cwd=/app');
       expect(code).toBe(0);
     },

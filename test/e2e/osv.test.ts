@@ -100,8 +100,8 @@ describe.skipIf(reason !== undefined)('a real OSv kernel', () => {
   it(
     'runs an image straight from its reference',
     async () => {
-      const args = ['run', refOf('hello-aot'), '--env', 'GREETING=hi there', '--store', store()];
-      const { code, stdout, stderr } = await runCli(args);
+      const args = ['run', refOf('hello-aot'), '--no-cache', '--env', 'GREETING=hi there'];
+      const { code, stdout, stderr } = await runCli([...args, '--store', store()]);
       expect(stdout).toContain('GREETING=hi there');
       expect(code, stderr).toBe(0);
     },

@@ -20,8 +20,11 @@ export type {
 } from './probe/report.ts';
 export { probeTools } from './probe/tools.ts';
 
+/** Formats in the words of QEMU. */
+export type ProbedFormat = 'raw' | 'qcow2' | 'vmdk' | 'vdi' | 'vpc';
+
 export interface BootProbeOptions {
-  readonly format: 'raw' | 'qcow2';
+  readonly format: ProbedFormat;
   /** The whole life of QEMU; 120,000 by default, enough for a GiB on a busy machine. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -53,7 +56,7 @@ export async function bootProbe(disk: string, options: BootProbeOptions): Promis
   }
 }
 
-function qemuArguments(disk: string, format: 'raw' | 'qcow2'): string[] {
+function qemuArguments(disk: string, format: ProbedFormat): string[] {
   // A comma ends a value in QEMU's option lists, two are one that is meant.
   const file = resolve(disk).replaceAll(',', ',,');
   return [

@@ -22,7 +22,10 @@ export async function findRealKernel(): Promise<
   const store = await openStore(defaultStorePath());
   const kernels = await listKernels(store);
   const fits = ({ kernel }: (typeof kernels)[number]): boolean =>
-    kernel.symbols === 'hidden' && kernel.loader !== undefined && kernel.elf !== undefined;
+    kernel.architecture === 'x86_64' &&
+    kernel.symbols === 'hidden' &&
+    kernel.loader !== undefined &&
+    kernel.elf !== undefined;
   const found = kernels.find((one) => one.isDefault && fits(one)) ?? kernels.find(fits);
   return found === undefined ? undefined : { store, kernel: found.kernel };
 }

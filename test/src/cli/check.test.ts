@@ -53,7 +53,7 @@ Different on OSv
     to change: test for null before, or use a kernel that fills in signal frames
   memory  /app/process-start.dll: 4 KiB of code
     the machine needs at least 56 MiB to start it: 48 MiB as measured for the smallest app of its kind, and one and a half times its code; what it allocates comes on top
-    to change: begin with 256 MiB: osv-convert run --memory 256M
+    to change: begin with 256 MiB: osv-convert run REF --memory 256M
   kernel-unknown  no kernel in the store
     missing functions, thread-local data and timers were not checked
     to change: osv-convert kernel fetch, and check again

@@ -70,8 +70,10 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 /** Takes longer to write than a test to see that it is being written. */
 function bigImage() {
-  const bytes = Buffer.alloc(2 << 20, 'x');
-  const files = Array.from({ length: 40 }, (_, number) => file(`f${number}`, bytes));
+  const files = Array.from({ length: 40 }, (_, number) =>
+    // No two are equal: a ROFS has equal files once.
+    file(`f${number}`, Buffer.alloc(2 << 20, `${number} `)),
+  );
   return buildImage({
     layers: [[directory('closed', { mode: 0 }), file('closed/f', 'x'), ...files]],
   });

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createValidator } from '../../../schemas/index.ts';
 import { type CliResult, runCli } from '../../support/cli.ts';
+import { startRegistry } from '../../support/registry/registry.ts';
 import { fakeKernelElf, fakeLoader } from '../osv/fake-kernel.ts';
 
 let folder = '';
@@ -68,8 +70,39 @@ describe('osv-convert kernel', () => {
     expect(JSON.parse((await kernel('added', 'ls')).stdout)).toEqual({
       kernels: [{ ...JSON.parse(added.stdout), default: true }],
     });
+    const schema = await createValidator('kernel-inspect');
+    const told = JSON.parse((await kernel('added', 'inspect', 'mine', '--symbols')).stdout);
+    expect(schema(told)).toBeUndefined();
+    expect(told).toMatchObject({ name: 'mine', names: ['errno'], exported: { all: 1, c: 1 } });
+    const ofFile = JSON.parse((await kernel('added', 'inspect', loader)).stdout);
+    expect(schema(ofFile)).toBeUndefined();
+    const text = await runCli(['kernel', 'inspect', elf, '--store', join(folder, 'added')]);
+    expect(text.stdout).toMatch(/^TLS limit +552 bytes$/m);
+    expect(text.stdout).toMatch(/^boot +pvh +yes +the Xen note PHYS32_ENTRY$/m);
+    const missing = await kernel('added', 'inspect', 'nope');
+    expect(JSON.parse(missing.stderr)).toMatchObject({ code: 'KERNEL_NOT_FOUND' });
     const removed = await kernel('added', 'rm', 'mine');
     expect(JSON.parse(removed.stdout)).toEqual({ removed: 'mine' });
     expect(JSON.parse((await kernel('added', 'ls')).stdout)).toEqual({ kernels: [] });
+  });
+
+  it('push and pull move a kernel through a registry', async () => {
+    const elf = join(folder, 'pushed.elf');
+    await writeFile(elf, fakeKernelElf());
+    await kernel('pushed', 'add', elf, '--name', 'mine');
+    const registry = await startRegistry({ images: {} });
+    const reference = `${registry.host}/acme/osv:1`;
+    const pushed = await kernel('pushed', 'push', 'mine', reference);
+    expect(pushed.code, pushed.stderr).toBe(0);
+    const pulled = await kernel('pulled', 'pull', reference, '--default');
+    expect(pulled.code, pulled.stderr).toBe(0);
+    const { digest } = JSON.parse(pushed.stdout);
+    expect(JSON.parse(pulled.stdout)).toMatchObject({
+      name: 'osv-1',
+      origin: `${reference}@${digest}`,
+    });
+    const missing = await kernel('pulled', 'push', 'nope', reference);
+    expect(JSON.parse(missing.stderr)).toMatchObject({ code: 'KERNEL_NOT_FOUND' });
+    await registry.close();
   });
 });

@@ -246,6 +246,7 @@ describe('createProgress', () => {
       unpack: { event: 'unpack', digest: a, read: 0, size: 1 },
       layer: { event: 'layer', diffID: parseDiffID(a) },
       stage: { event: 'stage', text: 't' },
+      ready: { event: 'ready', milliseconds: 1234.5 },
       warning: { event: 'warning', text: 't' },
       verify: { event: 'verify', step: 'blobs', read: 0, size: 1 },
       read: { event: 'read', path: 'p', read: 0, size: 1 },

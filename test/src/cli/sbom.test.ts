@@ -69,7 +69,7 @@ describe('osv-convert sbom', () => {
     expect(code).toBe(0);
     const document = JSON.parse(stdout);
     expect((await createValidator(`sbom-${format}`))(document)).toBeUndefined();
-    expect((await sbom('web', ['--format', format, '--json'])).stdout).toBe(stdout);
+    expect((await sbom('web', ['--format', format, '--json', '-o', '-'])).stdout).toBe(stdout);
     expect(stdout).toContain('"pkg:nuget/Serilog@4.0.0"');
     expect(stdout).toContain('"pkg:deb/debian/tzdata@2024a?arch=all&distro=debian-12"');
     expect(stdout).toContain(

@@ -344,7 +344,7 @@ describe('osv-convert store gc', () => {
 
   it.each([
     ['kernel/v1', 'osv-convert kernel rm v1'],
-    ['runtime/net', 'osv-convert store ls'],
+    ['runtime/net', 'osv-convert runtime rm runtime/net'],
     ['kernel/none', 'osv-convert images'],
   ])('is not what rm does to %s: it names another command', async (name, hint) => {
     await fill();

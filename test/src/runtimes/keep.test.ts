@@ -335,7 +335,7 @@ describe('removeRuntime', () => {
     expect(await failureOf(removeRuntime(store, 'other'))).toMatchObject({
       code: 'RUNTIME_NOT_FOUND',
       message: `removing a runtime: found ${name}, wanted runtime/other`,
-      hint: `osv-convert runtime ls shows them; name one of: ${name}`,
+      hint: 'osv-convert runtime ls',
     });
     expect(await removeRuntime(store, 'net')).toBe(name);
     expect(await failureOf(removeRuntime(store, name))).toMatchObject({
