@@ -9,21 +9,19 @@ import { createMachine, type PlannedMachine } from '../machines/create.ts';
 import { type Hooks, joinHooks, parseHooks, parseHookWord } from '../machines/hooks.ts';
 import { parseMachineId } from '../machines/machine-id.ts';
 import type { Report } from '../report.ts';
-import { parseCpus, parseMemory } from '../run/machine.ts';
 import { parseNetwork } from '../run/parse-network.ts';
-import { parsePortForward } from '../run/port-forward.ts';
 import { shellWord } from '../shell-word.ts';
 import { type GuestOptions, guestWishesOf } from './guest-options.ts';
+import { type HardwareOptions, hardwareOf } from './hardware-options.ts';
 import { machineRoot, type RootOptions, stateLine } from './machine-session.ts';
 import type { Session } from './session.ts';
 import { type ObtainOptions, pullOptionsOf } from './source-options.ts';
 
-export interface CreateCommandOptions extends ObtainOptions, GuestOptions, RootOptions {
-  readonly publish?: readonly string[];
-  readonly memory: string;
-  readonly cpus: string;
-  readonly kernel?: string;
-  readonly accel: 'auto' | 'kvm' | 'tcg';
+export interface CreateCommandOptions
+  extends ObtainOptions,
+    Omit<GuestOptions, 'memory'>,
+    HardwareOptions,
+    RootOptions {
   readonly network?: readonly string[];
   readonly verbose?: true;
   readonly annotation?: readonly string[];
@@ -42,11 +40,7 @@ export async function createTarget(
   const id = parseMachineId(name);
   const guest = await guestWishesOf(options, process.env);
   const machine = {
-    ...(options.kernel !== undefined && { kernel: options.kernel }),
-    memory: parseMemory(options.memory),
-    cpus: parseCpus(options.cpus),
-    accelerator: options.accel,
-    forwards: (options.publish ?? []).map(parsePortForward),
+    ...hardwareOf(options),
     networks: (options.network ?? []).map(parseNetwork),
     verbose: options.verbose ?? false,
     env: guest.env ?? new Map(),

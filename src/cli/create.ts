@@ -1,7 +1,8 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { CreateCommandOptions } from './create-machine.ts';
 import { collect } from './env.ts';
 import { addGuestOptions } from './guest-options.ts';
+import { addHardwareOptions } from './hardware-options.ts';
 import { addRootOptions } from './machine-session.ts';
 import { addObtainOptions } from './source-options.ts';
 
@@ -15,19 +16,6 @@ export function addCreate(program: Command): void {
     )
     .argument('<id>', 'name of the machine')
     .argument('<file|ref>', 'a disk made by build, or an image reference')
-    .option(
-      '-p, --publish <host:guest>',
-      'forward a port, [HOSTIP:]HOST:GUEST[/udp]; host port 0 takes a free one (repeatable)',
-      collect,
-    )
-    .option('--memory <size>', 'memory of the guest, such as 512M or 2G', '1G')
-    .option('--cpus <count>', 'processors of the guest', '1')
-    .option('--kernel <name>', 'kernel to use (default: the one of the disk, else the default one)')
-    .addOption(
-      new Option('--accel <which>', 'accelerator of QEMU')
-        .choices(['auto', 'kvm', 'tcg'])
-        .default('auto'),
-    )
     .option(
       '--network <network>',
       'network card of the guest, as "run" takes it (repeatable)',
@@ -50,7 +38,9 @@ export function addCreate(program: Command): void {
       collect,
     )
     .addHelpText('after', examples);
-  addRootOptions(addObtainOptions(addGuestOptions(command))).action(createCommand);
+  addRootOptions(addObtainOptions(addGuestOptions(addHardwareOptions(command)))).action(
+    createCommand,
+  );
 }
 
 const examples = `

@@ -10,24 +10,22 @@ import { ConvertError } from '../error.ts';
 import { bootFormFor } from '../kernel-choice.ts';
 import { isFile } from '../look/subject.ts';
 import { dryRunOf, textOfDryRun } from '../run/dry-run.ts';
-import { parseCpus, parseMemory } from '../run/machine.ts';
-import { parsePortForward } from '../run/port-forward.ts';
 import { runMachine } from '../run/run-machine.ts';
 import { shellWord } from '../shell-word.ts';
 import { disksFolder, usualDiskCache } from './disks-folder.ts';
 import { type GuestOptions, guestWishesOf, imageOnlyOptions } from './guest-options.ts';
+import { type HardwareOptions, hardwareOf } from './hardware-options.ts';
 import { settleEnd } from './machine-end.ts';
 import { type MachineOptions, type MachineWishes, machineWishesOf } from './machine-options.ts';
 import type { Session } from './session.ts';
 import { imageSourceOptions, type ObtainOptions, pullOptionsOf } from './source-options.ts';
 import { writeStdout } from './stdout.ts';
 
-export interface RunCommandOptions extends ObtainOptions, GuestOptions, MachineOptions {
-  readonly publish?: readonly string[];
-  readonly memory: string;
-  readonly cpus: string;
-  readonly kernel?: string;
-  readonly accel: 'auto' | 'kvm' | 'tcg';
+export interface RunCommandOptions
+  extends ObtainOptions,
+    Omit<GuestOptions, 'memory'>,
+    HardwareOptions,
+    MachineOptions {
   readonly cache: boolean;
   /** Version of the tool. */
   readonly tool: string;
@@ -63,11 +61,7 @@ export async function runTarget(
 ): Promise<void> {
   const wishes = await guestWishesOf(options, process.env);
   const machine = {
-    ...(options.kernel !== undefined && { kernel: options.kernel }),
-    memory: parseMemory(options.memory),
-    cpus: parseCpus(options.cpus),
-    accelerator: options.accel,
-    forwards: (options.publish ?? []).map(parsePortForward),
+    ...hardwareOf(options),
     env: wishes.env ?? new Map(),
     ...machineWishesOf(options),
     dryRun: options.dryRun ?? false,

@@ -1,7 +1,7 @@
-import { type Command, Option } from 'commander';
-import { collect } from './env.ts';
+import type { Command } from 'commander';
 import { addGlobalOptions } from './globals.ts';
 import { addGuestOptions } from './guest-options.ts';
+import { addHardwareOptions } from './hardware-options.ts';
 import { addMachineOptions } from './machine-options.ts';
 import type { RunCommandOptions } from './run-machine.ts';
 import { addObtainOptions } from './source-options.ts';
@@ -15,21 +15,10 @@ export function addRun(program: Command): void {
         'the command ends when the guest powers off, or with Ctrl-C.',
     )
     .argument('<file|ref>', 'a disk made by build, or an image reference')
-    .option(
-      '-p, --publish <host:guest>',
-      'forward a port, [HOSTIP:]HOST:GUEST[/udp] (repeatable)',
-      collect,
-    )
-    .option('--memory <size>', 'memory of the guest, such as 512M or 2G', '1G')
-    .option('--cpus <count>', 'processors of the guest', '1')
-    .option('--kernel <name>', 'kernel to use (default: the one of the disk, else the default one)')
-    .option('--no-cache', 'of an image: build its disk anew, and do not keep it')
-    .addOption(
-      new Option('--accel <which>', 'accelerator of QEMU')
-        .choices(['auto', 'kvm', 'tcg'])
-        .default('auto'),
-    );
-  addGlobalOptions(addObtainOptions(addGuestOptions(addMachineOptions(command))))
+    .option('--no-cache', 'of an image: build its disk anew, and do not keep it');
+  addGlobalOptions(
+    addObtainOptions(addGuestOptions(addMachineOptions(addHardwareOptions(command)))),
+  )
     .addHelpText('after', examples)
     .action(runCommand);
 }

@@ -26,7 +26,7 @@ export interface IncludedFramework {
   readonly version: string;
 }
 
-/** Settings of the framework itself, else those of the file; none where neither has any. */
+/** A framework as a config asks for it. What it does not say of rolling forward itself, the file says for it. */
 export interface FrameworkRequest extends RollForwardChoice {
   readonly name: string;
   /** As it is written; what is no version is lower than all that are (`requestedVersion`). */

@@ -196,7 +196,7 @@ describe.skipIf(!hasQemu)('machines', () => {
     const real = await findRealKernel();
     if (real === undefined) {
       console.log('skipped: machines of real OSv, for the default store has no such kernel');
-      context.skip();
+      context.skip('the default store has no real kernel');
     }
     await copyRealKernel(await openStore(join(folder, 'store')));
     const kernel = ['--kernel', real?.kernel.name ?? '', '--memory', '256M', '--accel', 'tcg'];

@@ -141,7 +141,7 @@ describe('inspectKernel', () => {
       console.log(
         'skipped: inspecting a real kernel, for the default store has none with hidden symbols',
       );
-      return context.skip();
+      return context.skip('the default store has no kernel with hidden symbols');
     }
     const told = await inspectKernel(real.store, real.kernel);
     expect(told.abilities?.exports).toContain('malloc');

@@ -76,7 +76,7 @@ function artifact(
 
 describe('pullKernel', () => {
   it('takes back what was pushed to the registry of the distribution project', async (context) => {
-    if (docker === undefined) return context.skip();
+    if (docker === undefined) return context.skip('docker-registry is not installed');
     const reference = `${docker.host}/osv/kernels:hidden`;
     const pushed = await push(from, 'store:kernel/mine', reference);
     const to = await emptyStore();

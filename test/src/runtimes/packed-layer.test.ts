@@ -8,7 +8,8 @@ import { hostFiles } from '../../../src/dotnet/host-files.ts';
 import { packOnce } from '../../../src/runtimes/packed-layer.ts';
 import { createMemoryFiles, openMemoryStore, openStore } from '../../../store/index.ts';
 
-test('packOnce takes what another store has packed, without a look at the host', async () => {
+/** A plan of one file of the host, in a folder to be removed. */
+async function oneHostFile() {
   const folder = await mkdtemp(join(tmpdir(), 'osv-convert-packed-'));
   const source = join(folder, 'libhost.so');
   await writeFile(source, 'of the host');
@@ -20,7 +21,11 @@ test('packOnce takes what another store has packed, without a look at the host',
     size: 11,
     mode: 0o644,
   } as const;
-  const plan = { entries: [entry], size: 11, key: 'a-key' };
+  return { folder, plan: { entries: [entry], size: 11, key: 'a-key' } };
+}
+
+test('packOnce takes what another store has packed, without a look at the host', async () => {
+  const { folder, plan } = await oneHostFile();
   const store = await openMemoryStore();
   const diffID = await packOnce(store, plan, {});
   await rm(folder, { recursive: true });
@@ -35,18 +40,7 @@ test('packOnce takes what another store has packed, without a look at the host',
 });
 
 test('packOnce makes one layer and one name when two builds pack at once', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'osv-convert-packed-'));
-  const source = join(folder, 'libhost.so');
-  await writeFile(source, 'of the host');
-  const entry = {
-    kind: 'file',
-    path: 'lib',
-    source,
-    files: hostFiles,
-    size: 11,
-    mode: 0o644,
-  } as const;
-  const plan = { entries: [entry], size: 11, key: 'a-key' };
+  const { folder, plan } = await oneHostFile();
   const files = createMemoryFiles();
   const stores = [await openStore('/store', { files }), await openStore('/store', { files })];
   const packed = await Promise.all(stores.map((store) => packOnce(store, plan, {})));

@@ -1,0 +1,57 @@
+import { type Command, Option } from 'commander';
+import { parseCpus, parseMemory } from '../run/machine.ts';
+import { type PortForward, parsePortForward } from '../run/port-forward.ts';
+import { collect } from './env.ts';
+
+/** What a machine is made of, whether it is run or created. */
+export interface HardwareOptions {
+  readonly publish?: readonly string[];
+  readonly memory: string;
+  readonly cpus: string;
+  readonly kernel?: string;
+  readonly accel: 'auto' | 'kvm' | 'tcg';
+}
+
+export function addHardwareOptions(command: Command): Command {
+  return command
+    .option(
+      '-p, --publish <host:guest>',
+      'forward a port, [HOSTIP:]HOST:GUEST[/udp]; host port 0 takes a free one (repeatable)',
+      collect,
+    )
+    .option('--memory <size>', 'memory of the guest, such as 512M or 2G', '1G')
+    .option('--cpus <count>', 'processors of the guest', '1')
+    .option('--kernel <name>', 'kernel to use (default: the one of the disk, else the default one)')
+    .addOption(
+      new Option('--accel <which>', 'accelerator of QEMU')
+        .choices(['auto', 'kvm', 'tcg'])
+        .default('auto'),
+    );
+}
+
+export interface Hardware {
+  /** Name of a kernel in the store. */
+  readonly kernel?: string;
+  /** In MiB. */
+  readonly memory: number;
+  readonly cpus: number;
+  readonly accelerator: HardwareOptions['accel'];
+  readonly forwards: readonly PortForward[];
+}
+
+/** @throws ConvertError `USAGE`. */
+export function hardwareOf({
+  kernel,
+  memory,
+  cpus,
+  accel,
+  publish = [],
+}: HardwareOptions): Hardware {
+  return {
+    ...(kernel !== undefined && { kernel }),
+    memory: parseMemory(memory),
+    cpus: parseCpus(cpus),
+    accelerator: accel,
+    forwards: publish.map(parsePortForward),
+  };
+}
