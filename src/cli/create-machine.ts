@@ -9,10 +9,12 @@ import { createMachine, type PlannedMachine } from '../machines/create.ts';
 import { type Hooks, joinHooks, parseHooks, parseHookWord } from '../machines/hooks.ts';
 import { parseMachineId } from '../machines/machine-id.ts';
 import type { Report } from '../report.ts';
+import { parseCpus } from '../run/machine.ts';
 import { parseNetwork } from '../run/parse-network.ts';
 import { shellWord } from '../shell-word.ts';
 import { type GuestOptions, guestWishesOf } from './guest-options.ts';
 import { type HardwareOptions, hardwareOf } from './hardware-options.ts';
+import { type GivenOption, refuseImageOptions } from './image-only.ts';
 import { machineRoot, type RootOptions, stateLine } from './machine-session.ts';
 import type { Session } from './session.ts';
 import { type ObtainOptions, pullOptionsOf } from './source-options.ts';
@@ -35,6 +37,7 @@ export async function createTarget(
   name: string,
   target: string,
   options: CreateCommandOptions,
+  given: readonly GivenOption[],
 ): Promise<void> {
   const { signal, onEvent, print } = session;
   const id = parseMachineId(name);
@@ -51,6 +54,7 @@ export async function createTarget(
   const hooks = await hooksOf(options);
   const hint = `osv-convert build REF -o ${shellWord(target)}`;
   const isDisk = await isFile(target, { doing: 'creating a machine of', command: 'create', hint });
+  if (isDisk) refuseImageOptions('creating a machine of', target, given);
   const plan = async (folder: string): Promise<PlannedMachine> => {
     if (isDisk) return { machine: await planMachine(session.store, target, machine) };
     const disk = join(folder, 'disk.raw');
@@ -83,6 +87,7 @@ async function build(
   return await convert(store, reference, disk, {
     ...(await pullOptionsOf(options, process.env)),
     ...guest,
+    cpus: parseCpus(options.cpus),
     ...(kernel !== undefined && { kernel }),
     format: 'raw',
     boot: await bootFormFor(store, kernel),

@@ -3,6 +3,7 @@ import type { CreateCommandOptions } from './create-machine.ts';
 import { collect } from './env.ts';
 import { addGuestOptions } from './guest-options.ts';
 import { addHardwareOptions } from './hardware-options.ts';
+import { givenOptionsOf } from './image-only.ts';
 import { addRootOptions } from './machine-session.ts';
 import { addObtainOptions } from './source-options.ts';
 
@@ -60,5 +61,7 @@ async function createCommand(
 ): Promise<void> {
   const { withSession } = await import('./session.ts');
   const { createTarget } = await import('./create-machine.ts');
-  await withSession(command, async (session) => await createTarget(session, id, target, options));
+  await withSession(command, async (session) => {
+    await createTarget(session, id, target, options, givenOptionsOf(command));
+  });
 }

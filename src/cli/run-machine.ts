@@ -13,12 +13,13 @@ import { dryRunOf, textOfDryRun } from '../run/dry-run.ts';
 import { runMachine } from '../run/run-machine.ts';
 import { shellWord } from '../shell-word.ts';
 import { disksFolder, usualDiskCache } from './disks-folder.ts';
-import { type GuestOptions, guestWishesOf, imageOnlyOptions } from './guest-options.ts';
+import { type GuestOptions, guestWishesOf } from './guest-options.ts';
 import { type HardwareOptions, hardwareOf } from './hardware-options.ts';
+import { type GivenOption, refuseImageOptions } from './image-only.ts';
 import { settleEnd } from './machine-end.ts';
 import { type MachineOptions, type MachineWishes, machineWishesOf } from './machine-options.ts';
 import type { Session } from './session.ts';
-import { imageSourceOptions, type ObtainOptions, pullOptionsOf } from './source-options.ts';
+import { type ObtainOptions, pullOptionsOf } from './source-options.ts';
 import { writeStdout } from './stdout.ts';
 
 export interface RunCommandOptions
@@ -29,27 +30,6 @@ export interface RunCommandOptions
   readonly cache: boolean;
   /** Version of the tool. */
   readonly tool: string;
-}
-
-/** An option that was typed. */
-export interface GivenOption {
-  /** As commander has it: `copyFrom`. */
-  readonly name: string;
-  /** As it is typed: `--copy-from`. */
-  readonly flag: string;
-}
-
-/** A disk is made: what goes on one, and where that comes from, would be asked for in vain. */
-function refuseImageOptions(disk: string, given: readonly GivenOption[]): void {
-  const ofImages = new Set([...imageOnlyOptions, ...imageSourceOptions]);
-  const vain = given.filter(({ name }) => ofImages.has(name)).map(({ flag }) => flag);
-  if (vain.length === 0) return;
-  const [are, them] = vain.length === 1 ? ['is', 'it'] : ['are', 'them'];
-  throw new ConvertError(
-    'USAGE',
-    `running ${disk}: found ${vain.join(', ')}, which ${are} for an image, wanted a disk without ${them}`,
-    { hint: `osv-convert build REF -o ${shellWord(disk)} ${vain.join(' … ')} …` },
-  );
 }
 
 /** Boots the disk `target`, or a disk of the image `target`. */
@@ -68,7 +48,7 @@ export async function runTarget(
   };
   const hint = `osv-convert build REF -o ${shellWord(target)}`;
   if (await isFile(target, { doing: 'running', command: 'run', hint })) {
-    refuseImageOptions(target, given);
+    refuseImageOptions('running', target, given);
     await boot(session, target, machine);
     return;
   }

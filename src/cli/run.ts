@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addGlobalOptions } from './globals.ts';
 import { addGuestOptions } from './guest-options.ts';
 import { addHardwareOptions } from './hardware-options.ts';
+import { givenOptionsOf } from './image-only.ts';
 import { addMachineOptions } from './machine-options.ts';
 import type { RunCommandOptions } from './run-machine.ts';
 import { addObtainOptions } from './source-options.ts';
@@ -47,11 +48,8 @@ async function runCommand(
 ): Promise<void> {
   const { withSession } = await import('./session.ts');
   const { runTarget } = await import('./run-machine.ts');
-  const given = command.options
-    .map((option) => ({ name: option.attributeName(), flag: option.long ?? option.flags }))
-    .filter(({ name }) => command.getOptionValueSource(name) === 'cli');
   const tool = command.parent?.version() ?? '';
   await withSession(command, async (session) => {
-    await runTarget(session, target, { ...options, tool }, given);
+    await runTarget(session, target, { ...options, tool }, givenOptionsOf(command));
   });
 }

@@ -57,3 +57,18 @@ describe('run', () => {
     expect(stderr).toContain(found);
   });
 });
+
+describe('a disk', () => {
+  it.each([
+    ['run', 'running'],
+    ['create', 'creating a machine of'],
+  ])('given to %s refuses options that are for an image', async (command, doing) => {
+    const words = command === 'create' ? [command, 'web', disk] : [command, disk];
+    const options = ['--runtime', 'host', '--tmpfs', '/data', '--store', join(folder, 'store')];
+    const { code, stderr } = await runCli([...words, ...options], {
+      env: { XDG_STATE_HOME: join(folder, 'state') },
+    });
+    expect(code).toBe(2);
+    expect(stderr).toContain(`${doing} ${disk}: found --runtime, --tmpfs, which are for an image`);
+  });
+});

@@ -1,0 +1,40 @@
+import type { Command } from 'commander';
+import { ConvertError } from '../error.ts';
+import { shellWord } from '../shell-word.ts';
+import { imageOnlyOptions } from './guest-options.ts';
+import { imageSourceOptions } from './source-options.ts';
+
+/** An option that was typed. */
+export interface GivenOption {
+  /** As commander has it: `copyFrom`. */
+  readonly name: string;
+  /** As it is typed: `--copy-from`. */
+  readonly flag: string;
+}
+
+export function givenOptionsOf(command: Command): readonly GivenOption[] {
+  return command.options
+    .map((option) => ({ name: option.attributeName(), flag: option.long ?? option.flags }))
+    .filter(({ name }) => command.getOptionValueSource(name) === 'cli');
+}
+
+/**
+ * A disk is made: what goes on one, and where that comes from, would be asked for in vain.
+ * @param doing what is being done with the disk, such as `running`.
+ * @throws ConvertError `USAGE`.
+ */
+export function refuseImageOptions(
+  doing: string,
+  disk: string,
+  given: readonly GivenOption[],
+): void {
+  const ofImages = new Set([...imageOnlyOptions, ...imageSourceOptions]);
+  const vain = given.filter(({ name }) => ofImages.has(name)).map(({ flag }) => flag);
+  if (vain.length === 0) return;
+  const [are, them] = vain.length === 1 ? ['is', 'it'] : ['are', 'them'];
+  throw new ConvertError(
+    'USAGE',
+    `${doing} ${disk}: found ${vain.join(', ')}, which ${are} for an image, wanted a disk without ${them}`,
+    { hint: `osv-convert build REF -o ${shellWord(disk)} ${vain.join(' … ')} …` },
+  );
+}
