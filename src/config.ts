@@ -13,6 +13,8 @@ export interface Config {
   readonly mirrors: Readonly<Record<string, readonly Mirror[]>>;
   /** What a layer may cost; sizes in bytes. */
   readonly limits?: Partial<Limits>;
+  /** What inflates large gzip layers: igzip, where it is on `PATH`, unless this says `node`. */
+  readonly inflater?: 'auto' | 'node';
   /** Bytes that disks built by `run` may take; 0 keeps none. */
   readonly diskCache?: number;
 }

@@ -21,7 +21,6 @@ export { StoreError } from './error.ts';
 export type { StoreEvent } from './event.ts';
 export type { FileKind, FileStat, Files, ListedFile, OpenFile } from './files/files.ts';
 export { createMemoryFiles } from './files/memory.ts';
-export { isAlive, myself, type Owner, ownerOf } from './files/owner.ts';
 export type { GcOptions } from './gc/gc.ts';
 export type { Garbage, GarbageKind, GcReport } from './gc/report.ts';
 export { compressionOf, inflate } from './inflate/inflate.ts';

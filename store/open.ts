@@ -34,6 +34,8 @@ export async function openStore(dir: string, options: OpenStoreOptions = {}): Pr
     : createHolds({ files, layout, prepare }, options.purpose ?? 'a library call');
   const parts: StoreParts = {
     files,
+    isOnHost: options.files === undefined,
+    inflater: options.inflater ?? 'auto',
     layout,
     limits: { ...defaultLimits, ...options.limits },
     onEvent: options.onEvent ?? (() => {}),

@@ -7,6 +7,9 @@ import type { Limits } from './limits.ts';
 /** What the parts of one open store share. */
 export interface StoreParts {
   readonly files: Files;
+  /** True where `files` are those of this host, under their own paths: other threads see them too. */
+  readonly isOnHost: boolean;
+  readonly inflater: 'auto' | 'node';
   readonly layout: Layout;
   readonly limits: Limits;
   readonly onEvent: (event: StoreEvent) => void;

@@ -113,6 +113,17 @@ export interface Layers {
    */
   ingest(blob: Digest, diffID: DiffID, options?: CallOptions): Promise<void>;
   /**
+   * `Blobs.fetch`, and `ingest` of what it brings: the blob is unpacked while it comes. The layer is
+   * committed after its blob, and what fails, fails as if one had been called after the other.
+   * @throws StoreError what these two throw; what `open` throws.
+   */
+  fetch(
+    expected: { readonly digest: Digest; readonly size: number },
+    diffID: DiffID,
+    open: (offset: number, signal: AbortSignal) => AsyncIterable<Uint8Array>,
+    options?: FetchOptions,
+  ): Promise<void>;
+  /**
    * Takes an uncompressed tar made here; commits it as a layer and, by hard link, as a blob.
    * @throws StoreError `LAYER_CORRUPT`, `LAYER_LIMIT`, `STORE_FULL`.
    */
@@ -265,6 +276,11 @@ export interface OpenStoreOptions {
   readonly onEvent?: (event: StoreEvent) => void;
   /** Caps on what a layer may cost; `defaultLimits` where nothing is said. */
   readonly limits?: Partial<Limits>;
+  /**
+   * `auto`, where nothing is said: the program igzip inflates large gzip layers, where it is on `PATH`.
+   * `node`: no program is started.
+   */
+  readonly inflater?: 'auto' | 'node';
   /** True: nothing is written, whatever the folder allows. */
   readonly readOnly?: boolean;
   /** True: a store whose `oci-layout` is damaged opens all the same, for `verify` to mend it. */

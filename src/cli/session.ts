@@ -45,6 +45,7 @@ export async function withSession(
     store = await openStore(globals.store, {
       ...options,
       limits: { ...config.limits, ...parseLimits(globals.limit) },
+      ...(config.inflater && { inflater: config.inflater }),
       purpose: purposeOf(command),
       onEvent: (event) => {
         if (event.event === 'layer-progress') {

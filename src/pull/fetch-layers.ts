@@ -60,13 +60,14 @@ async function fetchLayer(
   const { digest, size } = descriptor;
   if ((await store.blobs.size(digest)) === size) {
     onEvent?.({ event: 'blob-present', digest, size });
+    await store.layers.ingest(digest, diffID, options);
   } else {
-    await store.blobs.fetch(
+    await store.layers.fetch(
       { digest, size },
+      diffID,
       (offset, signal) => source.fetch(descriptor, { offset, signal }),
       { ...options, onProgress: (told) => onEvent?.({ event: 'download', digest, ...told }) },
     );
   }
-  await store.layers.ingest(digest, diffID, options);
   onEvent?.({ event: 'layer', diffID });
 }

@@ -174,7 +174,7 @@ export function createBlobs(parts: StoreParts): Omit<Blobs, 'heal'> {
   };
 }
 
-export function blobMissing(digest: Digest): StoreError {
+function blobMissing(digest: Digest): StoreError {
   return new StoreError(
     'BLOB_MISSING',
     `reading the blob ${digest}: found none, wanted its bytes`,

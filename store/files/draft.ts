@@ -9,6 +9,8 @@ import { myself, type Owner } from './owner.ts';
  * the disk, renamed, and the folder flushed too.
  */
 export interface Draft {
+  /** Where it is until it is committed. */
+  readonly path: string;
   /** Appends. @throws StoreError `STORE_FULL`, `STORE_UNUSABLE`. */
   write(bytes: Uint8Array): void;
   /** Puts it in place of `target`; the draft is spent. A file that is there already gives way. */
@@ -29,6 +31,7 @@ export async function withDraft<T>(
   let committed = false;
   try {
     return await use({
+      path: file.path,
       write(bytes) {
         file.write(bytes, size);
         size += bytes.length;

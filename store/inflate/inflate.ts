@@ -4,6 +4,16 @@ import { type Limits, overLimit } from '../limits.ts';
 import { gzipMagic, inflateGzip } from './gzip.ts';
 import { inflateZstd } from './zstd.ts';
 
+export interface InflateOptions {
+  /**
+   * True for who verifies the digest of what comes out, and looks into a failure without this: sums in
+   * gzip are not compared.
+   */
+  readonly isVerified?: boolean;
+  /** Inflates gzip in the place of zlib. */
+  readonly gunzip?: (source: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+}
+
 /**
  * The bytes of a layer blob, inflated. How it is compressed is told by its first bytes (gzip,
  * zstd, else none): media types of real images are often wrong. Each chunk given out may be
@@ -14,6 +24,7 @@ import { inflateZstd } from './zstd.ts';
 export async function* inflate(
   source: AsyncIterable<Uint8Array>,
   limits: Limits,
+  options: InflateOptions = {},
 ): AsyncGenerator<Uint8Array, void> {
   let taken = 0;
   let given = 0;
@@ -26,7 +37,7 @@ export async function* inflate(
   const input = counted();
   try {
     const { head, whole } = await peek(input, 6);
-    for await (const chunk of inflaterOf(head)(whole, limits)) {
+    for await (const chunk of inflaterOf(head, options)(whole, limits)) {
       given += chunk.length;
       if (given > limits.layerSize) {
         throw overLimit(action, `${given} bytes`, limits, 'layerSize');
@@ -57,10 +68,11 @@ const foreignMagics = new Map([
 
 function inflaterOf(
   head: Buffer,
+  { isVerified, gunzip = (source) => inflateGzip(source, isVerified) }: InflateOptions,
 ): (source: AsyncIterable<Uint8Array>, limits: Limits) => AsyncIterable<Uint8Array> {
   switch (compressionOf(head)) {
     case 'gzip':
-      return inflateGzip;
+      return gunzip;
     case 'zstd':
       return inflateZstd;
   }

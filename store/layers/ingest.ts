@@ -12,7 +12,7 @@ import { createIndexWriter, type IndexText } from './index-text.ts';
  */
 export async function takeTar(
   tar: AsyncIterable<Uint8Array>,
-  draft: Draft,
+  draft: Pick<Draft, 'write'>,
   limits: Limits,
   signal: AbortSignal | undefined,
 ): Promise<IndexText> {

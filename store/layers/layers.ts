@@ -1,23 +1,18 @@
 import { dirname } from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
 import { createFlights } from '../blobs/flights.ts';
-import type { DiffID, Digest } from '../digest.ts';
-import { StoreError, type StoreErrorCode } from '../error.ts';
+import type { DiffID } from '../digest.ts';
+import { StoreError } from '../error.ts';
 import { type Draft, withDraft } from '../files/draft.ts';
 import { reading, sizeOrClosed } from '../files/reading.ts';
-import { inflate } from '../inflate/inflate.ts';
 import { once } from '../leases/once.ts';
 import type { StoreParts } from '../parts.ts';
 import type { Blobs, Layers } from '../store.ts';
+import { createArrival } from './arrival.ts';
 import type { IndexText } from './index-text.ts';
 import { takeTar } from './ingest.ts';
 import { readLayerIndex } from './layer-index.ts';
 import { shareAsBlob } from './share.ts';
-
-const chunkSize = 2 ** 20;
-
-/** Codes of what is wrong with a layer itself. */
-const wrongLayer: readonly StoreErrorCode[] = ['LAYER_CORRUPT', 'LAYER_LIMIT', 'DIGEST_MISMATCH'];
+import { createUnpacker } from './unpack.ts';
 
 export function createLayers(parts: StoreParts, blobs: Blobs): Omit<Layers, 'heal'> {
   const { files, layout, limits, prepare, settle, hold, onEvent } = parts;
@@ -53,72 +48,73 @@ export function createLayers(parts: StoreParts, blobs: Blobs): Omit<Layers, 'hea
     onEvent({ event: 'layer-written', diffID, size, entries: count });
   };
 
-  /** The blob, not verified: what comes out of it will be, and spares hashing this as well. */
-  const packed = async function* (digest: Digest, signal: AbortSignal) {
-    const blob = await blobs.open(digest);
-    const { size } = blob;
-    try {
-      for (let read = 0; read < size; ) {
-        await turn();
-        signal.throwIfAborted();
-        const chunk = await blob.read(read, chunkSize);
-        if (chunk.length === 0) return;
-        read += chunk.length;
-        onEvent({ event: 'layer-progress', digest, read, size });
-        yield chunk;
-      }
-    } finally {
-      await blob.close();
-    }
-  };
+  const unpacker = createUnpacker(parts, blobs, (tar, index) => commit(tar, index, async () => {}));
 
-  const takePacked = async (blob: Digest, diffID: DiffID, draft: Draft, signal: AbortSignal) => {
-    const index = await takeTar(inflate(packed(blob, signal), limits), draft, limits, signal);
-    if (index.diffID === diffID) return index;
-    throw new StoreError(
-      'DIGEST_MISMATCH',
-      `taking in the layer ${blob}: found the uncompressed digest ${index.diffID}, wanted ${diffID}`,
-      { hint: 'the image config does not belong to these layers; rebuild the image' },
+  /** Does `work` once for all who want the layer `key`, in this process and in others. */
+  const onceForAll = async (
+    key: string,
+    diffID: DiffID,
+    work: (signal: AbortSignal) => Promise<void>,
+    signal: AbortSignal | undefined,
+  ) => {
+    await prepare();
+    const lease = layout.lease('layer', diffID);
+    const isDone = () => has(diffID);
+    const settle = () => settleLayer(diffID);
+    await flights.join(
+      key,
+      (signal) => once(() => work(signal), { files, lease, isDone, settle, signal }),
+      { signal },
     );
   };
 
-  const unpack = (blob: Digest, diffID: DiffID, signal: AbortSignal) =>
-    withDraft(files, layout.ingest, async (draft) => {
-      let index: IndexText;
-      try {
-        index = await takePacked(blob, diffID, draft, signal);
-      } catch (error) {
-        const isWrong = error instanceof StoreError && wrongLayer.includes(error.code);
-        // A blob that rotted on the disk looks like a wrong layer; its digest tells the two apart.
-        if (isWrong) await verify(blobs, blob);
-        throw isWrong && error.code === 'LAYER_LIMIT' ? limitOf(blob, error) : error;
-      }
-      await commit(draft, index, async () => {});
-    });
+  const ingest: Layers['ingest'] = async (blob, diffID, { signal } = {}) => {
+    signal?.throwIfAborted();
+    await hold([blob, diffID]);
+    if (has(diffID)) {
+      await settleLayer(diffID);
+      return;
+    }
+    const work = (signal: AbortSignal) => unpacker.whole({ blob, diffID }, signal);
+    await onceForAll(`${blob} ${diffID}`, diffID, work, signal);
+  };
 
   return {
     has: async (diffID) => has(diffID),
-    async ingest(blob, diffID, { signal } = {}) {
+    ingest,
+    async fetch(expected, diffID, open, options = {}) {
+      const { digest, size } = expected;
+      const { signal, onProgress } = options;
       signal?.throwIfAborted();
-      await hold([blob, diffID]);
-      const isDone = () => has(diffID);
-      if (isDone()) {
-        await settleLayer(diffID);
-        return;
+      await hold([digest, diffID]);
+      if (has(diffID) || (await blobs.size(digest)) === size) {
+        await blobs.fetch(expected, open, options);
+      } else {
+        const arrival = createArrival();
+        const layer = { blob: digest, diffID, size };
+        const work = (signal: AbortSignal) => unpacker.arriving(layer, arrival, signal);
+        // Where this fails, unpacking it whole tells why, or does better.
+        const unpacking = onceForAll(`arriving ${digest} ${diffID}`, diffID, work, signal).catch(
+          () => undefined,
+        );
+        try {
+          await blobs.fetch(expected, open, {
+            ...(signal && { signal }),
+            onProgress(progress) {
+              arrival.received(progress.received);
+              onProgress?.(progress);
+            },
+          });
+          arrival.received(size);
+          arrival.complete();
+        } catch (error) {
+          arrival.fail(error);
+          throw error;
+        } finally {
+          await unpacking;
+        }
       }
-      await prepare();
-      await flights.join(
-        `${blob} ${diffID}`,
-        (signal) =>
-          once(() => unpack(blob, diffID, signal), {
-            files,
-            lease: layout.lease('layer', diffID),
-            isDone,
-            settle: () => settleLayer(diffID),
-            signal,
-          }),
-        { signal },
-      );
+      await ingest(digest, diffID, options);
     },
     async write(tar, { signal } = {}) {
       signal?.throwIfAborted();
@@ -164,16 +160,4 @@ export function createLayers(parts: StoreParts, blobs: Blobs): Omit<Layers, 'hea
       return { diffID, index, readInto, close: () => file.close() };
     },
   };
-}
-
-/** What costs too much is read without knowing whose it is. */
-function limitOf(blob: Digest, { code, message, hint, cause }: StoreError): StoreError {
-  const options = { ...(hint !== undefined && { hint }), cause };
-  return new StoreError(code, `taking in the layer ${blob}: ${message}`, options);
-}
-
-async function verify(blobs: Blobs, digest: Digest): Promise<void> {
-  for await (const _ of blobs.stream(digest)) {
-    // Only its end is of interest, where the digest is checked.
-  }
 }

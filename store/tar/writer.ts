@@ -164,7 +164,7 @@ function paxMember(records: Readonly<Record<string, Uint8Array>>): Uint8Array {
 }
 
 /** `LENGTH KEY=VALUE\n`, where the length counts its own digits. */
-export function paxRecord(key: string, value: Uint8Array): Uint8Array {
+function paxRecord(key: string, value: Uint8Array): Uint8Array {
   const rest = Buffer.concat([Buffer.from(' '), encodeName(key), Buffer.from('='), value, newline]);
   let length = rest.length;
   while (length !== rest.length + String(length).length) {

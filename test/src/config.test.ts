@@ -39,6 +39,14 @@ describe('readConfig', () => {
     expect(await read('{}')).toEqual({ mirrors: {} });
   });
 
+  it('reads what inflates, and refuses what is none', async () => {
+    expect((await read('{"inflater":"node"}')).inflater).toBe('node');
+    await expect(read('{"inflater":"pigz"}')).rejects.toMatchObject({
+      code: 'CONFIG_FILE_INVALID',
+      message: expect.stringContaining('at /inflater'),
+    });
+  });
+
   it('reads every limit there is', async () => {
     const config = { mirrors: {}, limits: defaultLimits };
     expect(await read(JSON.stringify(config))).toEqual(config);

@@ -1,3 +1,4 @@
+import { arrivalBehaviours } from './conformance/arrivals.ts';
 import { blobBehaviours } from './conformance/blobs.ts';
 import { fetchBehaviours } from './conformance/fetch.ts';
 import type { Behaviour } from './conformance/ground.ts';
@@ -11,6 +12,7 @@ export const conformance: readonly Behaviour[] = [
   ...blobBehaviours,
   ...fetchBehaviours,
   ...layerBehaviours,
+  ...arrivalBehaviours,
   ...refBehaviours,
   ...leaseBehaviours,
   ...upkeepBehaviours,

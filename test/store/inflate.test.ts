@@ -144,6 +144,18 @@ describe('inflate', () => {
     await expect(inflated(blob)).rejects.toMatchObject({ code: 'LAYER_CORRUPT' });
   });
 
+  test('compares the lengths, but not the sums, of gzip when what comes out is verified', async () => {
+    const verified = (bytes: Uint8Array) =>
+      collect(inflate(pieces(bytes, 1000), defaultLimits, { isVerified: true }));
+    const wrongSum = Buffer.from(gzipSync(a));
+    wrongSum.writeUInt32LE(0, wrongSum.length - 8);
+    expect((await verified(wrongSum)).equals(a)).toBe(true);
+    await expect(inflated(wrongSum)).rejects.toThrow('incorrect data check');
+    const wrongLength = Buffer.from(gzipSync(a));
+    wrongLength.writeUInt32LE(0, wrongLength.length - 4);
+    await expect(verified(wrongLength)).rejects.toThrow('incorrect length check');
+  });
+
   test('names the position when gzip is damaged', async () => {
     await expect(inflated(patched(gzipSync(a), -6), {}, 100)).rejects.toThrow(
       /near byte \d{5}: found incorrect data check, wanted a complete gzip stream/,

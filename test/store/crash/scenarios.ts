@@ -1,4 +1,4 @@
-import { type LostBlob, StoreError } from '../../../store/index.ts';
+import { digestOf, type LostBlob, StoreError } from '../../../store/index.ts';
 import {
   archive,
   bytes,
@@ -47,6 +47,17 @@ export const scenarios: readonly Scenario[] = [
     async run({ blobs, layers }, vow) {
       await layers.ingest(await blobs.put(packed.blob), packed.diffID);
       vow(hasBlob(packed.blob));
+      vow(hasLayer(packed));
+    },
+  },
+  {
+    title: 'layers.fetch',
+    stride: 3,
+    async run({ layers }, vow) {
+      const { blob, diffID } = packed;
+      const expected = { digest: digestOf(blob), size: blob.length };
+      await layers.fetch(expected, diffID, (offset) => pieces(blob, offset));
+      vow(hasBlob(blob));
       vow(hasLayer(packed));
     },
   },
