@@ -11,12 +11,14 @@ const top = fileURLToPath(new URL('..', import.meta.url));
 const debian = {
   'docker-registry': { package: 'docker-registry', for: 'tests against a real registry server' },
   skopeo: { package: 'skopeo', for: 'tests that push and read with skopeo' },
+  igzip: { package: 'isal', for: 'inflating layers by igzip' },
   umoci: { package: 'umoci', for: 'tests that read the store with umoci' },
   bwrap: { package: 'bubblewrap', for: 'running built trees with nothing else around them' },
   setfattr: { package: 'attr', for: 'owners in folders that flatten writes' },
   'qemu-img': { package: 'qemu-utils', for: 'tests of disks with qemu-img' },
   'qemu-system-x86_64': { package: 'qemu-system-x86', for: 'booting disks' },
   'qemu-system-aarch64': { package: 'qemu-system-arm', for: 'booting disks for aarch64' },
+  mke2fs: { package: 'e2fsprogs', for: 'volumes with ext4' },
   gcc: { package: 'gcc', for: 'the boot probe' },
   'aarch64-linux-gnu-gcc': { package: 'gcc-aarch64-linux-gnu', for: 'the boot probe on aarch64' },
   ld: { package: 'binutils', for: 'the boot probe' },
@@ -26,6 +28,7 @@ const debian = {
 };
 const wanted = {
   demo: ['qemu-system-x86_64', 'gcc', 'ld'],
+  bench: ['docker-registry', 'skopeo', 'umoci', 'igzip', 'gcc', 'ld', 'g++', 'make', 'python3'],
   test: Object.keys(debian),
 };
 

@@ -1,14 +1,32 @@
-import { readFileSync } from 'node:fs';
 import type { ErrorObject } from 'ajv';
+import { compile } from './compile.ts';
 
 /** Says what is wrong with `value` in one sentence, or nothing when it satisfies the schema. */
 export type Validate = (value: unknown) => string | undefined;
+
+/**
+ * The documents that the product reads, whose checks `npm run build` compiles (.ci/validators.mjs). The
+ * other schemas tell of what it writes.
+ */
+export const documentsRead = [
+  'config',
+  'descriptor',
+  'docker-archive',
+  'hooks',
+  'image-config',
+  'image-index',
+  'lock',
+  'manifest',
+  'report',
+  'store-index',
+  'tag-list',
+] as const;
 
 const validators = new Map<string, Promise<Validate>>();
 
 /**
  * The check that `./NAME.schema.json` describes (JSON Schema draft 2020-12, ajv strict mode). A
- * schema may refer to a sibling by `"$ref": "NAME.schema.json"`. ajv is loaded at the first call,
+ * schema may refer to a sibling by `"$ref": "NAME.schema.json"`. A check is loaded at the first call,
  * so that a command that validates nothing starts without it.
  */
 export function createValidator(name: string): Promise<Validate> {
@@ -16,29 +34,14 @@ export function createValidator(name: string): Promise<Validate> {
   if (known !== undefined) {
     return known;
   }
-  const validator = compile(name);
+  const validator = validatorOf(name);
   validators.set(name, validator);
   return validator;
 }
 
-async function compile(name: string): Promise<Validate> {
-  const { Ajv2020 } = await import('ajv/dist/2020.js');
-  const ajv = new Ajv2020({
-    strict: true,
-    discriminator: true,
-    verbose: true,
-    validateSchema: false,
-    loadSchema: async (file) => readSchema(file),
-  });
-  const check = await ajv.compileAsync(readSchema(`${name}.schema.json`));
+async function validatorOf(name: string): Promise<Validate> {
+  const check = await compile(name);
   return (value) => (check(value) ? undefined : sentenceOf(check.errors ?? []));
-}
-
-/** Without `$schema`, at which ajv would compile the schema of schemas: longer than all else we do. */
-function readSchema(file: string): object {
-  const text = readFileSync(new URL(`./${file}`, import.meta.url), 'utf8');
-  const { $schema: _dialect, ...schema }: Record<string, unknown> = JSON.parse(text);
-  return schema;
 }
 
 /** Of several errors, as `anyOf` gives them, the one deepest in the document says most. */

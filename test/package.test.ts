@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { top } from './support/top.ts';
@@ -8,6 +11,22 @@ async function run(script: string): Promise<unknown> {
   const args = ['--input-type=module', '-e', script];
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: top });
   return JSON.parse(stdout);
+}
+
+/** As npm installs it, with the packages it says it needs, and not those it can do without. */
+async function unpackInto(folder: string): Promise<string> {
+  const modules = join(folder, 'node_modules');
+  await mkdir(modules);
+  const pack = ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder];
+  const { stdout } = await promisify(execFile)('npm', pack, { cwd: top });
+  await promisify(execFile)('tar', ['-xf', join(folder, stdout.trim()), '-C', folder]);
+  const home = join(modules, 'osv-convert');
+  await rename(join(folder, 'package'), home);
+  const { dependencies } = JSON.parse(await readFile(join(home, 'package.json'), 'utf8'));
+  for (const name of Object.keys(dependencies)) {
+    await symlink(join(top, 'node_modules', name), join(modules, name));
+  }
+  return home;
 }
 
 describe('the package', () => {
@@ -43,7 +62,11 @@ describe('the package', () => {
     const paths: readonly string[] = pack.files.map(({ path }: { path: string }) => path);
     const wanted = [
       'README.md',
-      'dist/src/cli/main.js',
+      'dist/bin/THIRD-PARTY.txt',
+      'dist/bin/help.txt',
+      'dist/bin/main.cjs',
+      'dist/bin/osv-convert.cjs',
+      'dist/bin/unpack-worker.js',
       'dist/src/index.d.ts',
       'dist/src/index.js',
       'dist/store/index.d.ts',
@@ -53,6 +76,45 @@ describe('the package', () => {
     ];
     expect(paths).toEqual(expect.arrayContaining(wanted));
     expect(paths.filter((path) => /^(dist\/)?(test|fixtures)\//.test(path))).toEqual([]);
+  });
+
+  it('works where nothing is installed but what it depends on', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'osv-convert-package-'));
+    try {
+      const home = await unpackInto(folder);
+      const bin = join(folder, 'osv-convert');
+      await symlink(join(home, 'dist/bin/osv-convert.cjs'), bin);
+      const store = ['--store', join(folder, 'store')];
+      const lines = [['--version'], ['images', '--json', ...store], ['help', 'store', 'gc']];
+      const [version, images, help] = await Promise.all(
+        lines.map(async (line) => (await promisify(execFile)(bin, line)).stdout),
+      );
+      const { version: wanted } = JSON.parse(await readFile(join(top, 'package.json'), 'utf8'));
+      expect(version).toBe(`${wanted}\n`);
+      expect(JSON.parse(images ?? '')).toEqual({ images: [] });
+      expect(help).toMatch(/^Usage: osv-convert store gc /);
+      const script = `
+        const { openStore, pull } = await import('osv-convert');
+        const { openMemoryStore } = await import('osv-convert/store');
+        console.log(JSON.stringify([openStore, pull, openMemoryStore].map((one) => typeof one)));
+        const store = await openMemoryStore();
+        console.log(JSON.stringify(await store.refs.list()));`;
+      const args = ['--input-type=module', '-e', script];
+      const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: folder });
+      expect(stdout).toBe('["function","function","function"]\n[]\n');
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('has the licenses of what is bundled', async () => {
+    const text = await readFile(join(top, 'dist/bin/THIRD-PARTY.txt'), 'utf8');
+    for (const name of ['ajv', 'commander', 'fzstd', 'undici']) {
+      expect(text).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+$`, 'm'));
+    }
+    expect(text.match(/permission notice|Permission is hereby granted/gi)?.length).toBeGreaterThan(
+      4,
+    );
   });
 
   it('exports its schemas', async () => {

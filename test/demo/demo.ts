@@ -12,7 +12,7 @@ import { top } from '../support/top.ts';
 // The main job on a real image: a Native AOT app is pulled from a registry on this machine, put on a
 // disk, and booted. Everything is done by the command line tool, as a user would.
 
-const program = join(top, 'dist/src/cli/main.js');
+const program = join(top, 'dist/bin/osv-convert.cjs');
 const folder = await mkdtemp(join(tmpdir(), 'osv-convert-demo-'));
 const image = await readLayout(join(top, 'fixtures/images/hello-aot'));
 const registry = await startRegistry({ images: { 'demo/hello-aot:1.0': image } });

@@ -1,7 +1,12 @@
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { expect, test } from 'vitest';
-import { createValidator } from '../../schemas/index.ts';
+import { describe, expect, test } from 'vitest';
+import { createValidator, documentsRead } from '../../schemas/index.ts';
+import { traceLoading } from '../support/cli.ts';
+import { top } from '../support/top.ts';
 
 const descriptor = {
   mediaType: 'application/vnd.oci.image.manifest.v1+json',
@@ -45,6 +50,48 @@ test.each([
 
 test('createValidator fails when there is no such schema', async () => {
   await expect(createValidator('nothing')).rejects.toThrow('nothing.schema.json');
+});
+
+test('documentsRead names every schema that the product checks a document against', () => {
+  const files = ['src', 'store'].flatMap((name) =>
+    readdirSync(join(top, name), { recursive: true, withFileTypes: true }).filter((file) =>
+      file.name.endsWith('.ts'),
+    ),
+  );
+  const texts = files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'utf8'));
+  const names = texts.flatMap((text) =>
+    [...text.matchAll(/createValidator\('(.*?)'\)/g)].map(([, name]) => name),
+  );
+  // Chosen by what a document is: src/oci/links.ts.
+  expect([...new Set([...names, 'descriptor'])].sort()).toEqual([...documentsRead]);
+});
+
+describe('the checks that the build has compiled', () => {
+  const built = async (): Promise<typeof createValidator> =>
+    (await import(pathToFileURL(join(top, 'dist/schemas/index.js')).href)).createValidator;
+
+  test.each(documentsRead)('say of %s what those compiled now say', async (name) => {
+    const [compiled, fresh] = [await (await built())(name), await createValidator(name)];
+    for (const value of [{}, [], 'text', { schemaVersion: 2 }, { manifests: [descriptor] }]) {
+      expect(compiled(value)).toBe(fresh(value));
+    }
+  });
+
+  test('are no others', async () => {
+    await expect((await built())('images')).rejects.toThrow('images.schema.json');
+  });
+
+  test('load no ajv', () => {
+    const { stderr } = spawnSync(
+      process.execPath,
+      [...traceLoading, '--input-type=module', '-e', loadingAll],
+      { encoding: 'utf8', cwd: top },
+    );
+    expect(stderr).toContain('/dist/schemas/compiled/manifest.js');
+    expect(stderr).not.toContain('/node_modules/');
+  });
+  const loadingAll = `const { createValidator, documentsRead } = await import('./dist/schemas/index.js');
+    for (const name of documentsRead) await createValidator(name);`;
 });
 
 const folder = new URL('../../schemas/', import.meta.url);

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { top } from './top.ts';
 
 export interface CliResult {
@@ -23,14 +25,39 @@ export interface CliOptions {
   readonly onStdout?: (text: string) => void;
 }
 
-/** Writes the address of every module that is loaded to stderr, as `nodeArgs`. */
+/** Writes the address of every module that is loaded, of either kind, to stderr, as `nodeArgs`. */
 export const traceLoading = [
   '--import',
   `data:text/javascript,${encodeURIComponent(
-    'import { register } from "node:module";' +
-      'register("data:text/javascript,export async function load(url, context, next) { process._rawDebug(url); return next(url, context); }");',
+    'import Module, { register } from "node:module"; import { pathToFileURL } from "node:url";' +
+      'register("data:text/javascript,export async function load(url, context, next) { process._rawDebug(url); return next(url, context); }");' +
+      'const load = Module._load; Module._load = function (...args) { const name = Module._resolveFilename(...args);' +
+      'process._rawDebug(name.startsWith("/") ? pathToFileURL(name).href : "node:" + name.replace("node:", ""));' +
+      'return load.apply(this, args); };',
   )}`,
 ];
+
+/**
+ * What `traceLoading` wrote, each once: modules of Node as `node:NAME`, and of every part of the bundle
+ * the files that are in it, from the folder of package.json, such as `node_modules/undici/index.js`.
+ */
+export function loadedFiles(stderr: string): readonly string[] {
+  const parts: Readonly<Record<string, readonly string[]>> = JSON.parse(
+    readFileSync(join(top, 'dist/bundle.json'), 'utf8'),
+  );
+  const addresses = [...stderr.matchAll(/^(?:file|node):\S+$/gm)].map(([address]) => address);
+  const files = addresses.flatMap((address) => {
+    if (address.startsWith('node:')) return [address];
+    const path = fileURLToPath(address);
+    return parts[basename(path)] ?? [relative(top, path)];
+  });
+  return [...new Set(files)];
+}
+
+/** undici, or modules of Node that cost as much. `node:net` tells IPv4 from IPv6, and Node loads it for pipes. */
+export function isOfNetwork(file: string): boolean {
+  return /\/undici\/|^node:(https?|http2|tls)$/.test(file);
+}
 
 /** Writes `connects to HOST:PORT` to stderr at each connection it begins, as `nodeArgs`. */
 export const traceConnections = [
@@ -53,9 +80,15 @@ export async function runCli(
   args: readonly string[],
   options: CliOptions = {},
 ): Promise<CliResult> {
-  // Certificates of the machine would add a tenth of a second to every start.
-  const env = { ...process.env, NODE_EXTRA_CA_CERTS: undefined, ...options.env };
-  const program = join(top, 'dist/src/cli/main.js');
+  const env = {
+    ...process.env,
+    // Certificates of the machine would add a tenth of a second to every start.
+    NODE_EXTRA_CA_CERTS: undefined,
+    // Each test builds for itself, unless it has a cache of its own.
+    XDG_CACHE_HOME: '/dev/null',
+    ...options.env,
+  };
+  const program = join(top, 'dist/bin/osv-convert.cjs');
   const words = [process.execPath, ...(options.nodeArgs ?? []), '--', program, ...args];
   const [command = '', ...rest] = [...(options.through ?? []), ...words];
   const child = spawn(command, rest, {

@@ -1,6 +1,7 @@
+import type { SecureContext } from 'node:tls';
 import type { Dispatcher } from 'undici';
 import { ConvertError } from '../../error.ts';
-import { readCertificates, type TlsOptions } from './certificates.ts';
+import type { TlsOptions } from './certificates.ts';
 import { proxyFor } from './proxy.ts';
 
 export interface Timeouts {
@@ -10,7 +11,7 @@ export interface Timeouts {
   readonly silence: number;
 }
 
-export const defaultTimeouts: Timeouts = { connect: 10_000, silence: 30_000 };
+const defaultTimeouts: Timeouts = { connect: 10_000, silence: 30_000 };
 
 /** How servers are reached. */
 export interface ConnectionOptions {
@@ -38,11 +39,20 @@ export function createDispatchers(
   };
 }
 
+/** node:tls takes its time to load. */
+async function secured(
+  origin: URL,
+  tls: TlsOptions | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<SecureContext | undefined> {
+  const { readCertificates } = await import('./certificates.ts');
+  return await readCertificates(origin, tls, env);
+}
+
 async function createDispatcher(origin: URL, options: ConnectionOptions): Promise<Dispatcher> {
   const { timeouts = defaultTimeouts, tls, env = process.env } = options;
-  const secureContext =
-    origin.protocol === 'https:' ? await readCertificates(origin, tls, env) : undefined;
-  const { Agent, EnvHttpProxyAgent } = await import('undici');
+  const secureContext = origin.protocol === 'https:' ? await secured(origin, tls, env) : undefined;
+  const { Agent, EnvHttpProxyAgent } = await import('./agents.ts');
   const connect = { timeout: timeouts.connect, ...(secureContext && { secureContext }) };
   const pool = {
     connections: connectionsPerHost,

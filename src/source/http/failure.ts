@@ -42,7 +42,7 @@ const kinds: readonly (readonly [RegExp, Kind])[] = [
       ...unconnected,
       transient: false,
       found: 'no such host',
-      hint: 'check the spelling of the host',
+      hint: 'check the spelling of the host, and the connection; behind a proxy: HTTPS_PROXY',
     },
   ],
   [/^EAI_AGAIN$/, { ...unconnected, found: 'no answer from the name server' }],

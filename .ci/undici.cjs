@@ -1,0 +1,7 @@
+// What the tool uses of undici, in the place of all of it: that would take twice as long to load.
+const Dispatcher = require('undici/lib/dispatcher/dispatcher.js');
+
+Dispatcher.prototype.request = require('undici/lib/api/api-request.js');
+
+exports.Agent = require('undici/lib/dispatcher/agent.js');
+exports.EnvHttpProxyAgent = require('undici/lib/dispatcher/env-http-proxy-agent.js');
