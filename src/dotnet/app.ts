@@ -1,3 +1,4 @@
+import type { Architecture } from './architecture.ts';
 import type { BundledFile } from './bundle.ts';
 
 /** How a published .NET app is packaged (`dotnet publish`). */
@@ -38,6 +39,8 @@ export interface AppTraits {
 /** What runs when the image runs, found without running anything. All paths are absolute in the image. */
 export interface DotnetApp extends AppTraits {
   readonly kind: DotnetAppKind;
+  /** Of its image: what the runtime and all native libraries must be for. */
+  readonly architecture: Architecture;
   /** True for single-file apps that still need a shared framework, and for all framework-dependent ones. */
   readonly needsRuntime: boolean;
   /**

@@ -60,9 +60,9 @@ export function describeApphost(
   if (usesMusl(elf)) {
     throw muslRefusal(files, 'self-contained app', { executable: path, assembly });
   }
-  const problem = problemOfElf(elf, path);
+  const problem = problemOfElf(elf, path, files.architecture);
   if (problem !== undefined) {
-    throw unsuitable(path, problem);
+    throw unsuitable(path, problem, files.architecture);
   }
   requireOwnRuntime(files, app, 'apphost');
   requireApphostMode(image, path);
@@ -104,7 +104,8 @@ function boundAssembly(
   { unbound, assemblies }: HostMarkers,
 ): string {
   if (unbound) {
-    throw unsuitable(path, 'found an apphost that was never bound to an app (exit code 149)');
+    const problem = 'found an apphost that was never bound to an app (exit code 149)';
+    throw unsuitable(path, problem, files.architecture);
   }
   const folder = folderOf(path);
   const names = [...assemblies, `${baseName(path)}.dll`];
@@ -112,7 +113,8 @@ function boundAssembly(
     .map((name) => files.find(`${folder}/${name}`))
     .find((candidate) => candidate?.kind === 'file');
   if (found === undefined) {
-    throw unsuitable(path, `found an apphost for ${names[0]}, and no such file beside it`);
+    const problem = `found an apphost for ${names[0]}, and no such file beside it`;
+    throw unsuitable(path, problem, files.architecture);
   }
   return found.path;
 }

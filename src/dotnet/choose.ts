@@ -2,9 +2,10 @@ import { ConvertError } from '../error.ts';
 import type { Contents } from '../tree/contents.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { DotnetApp } from './app.ts';
+import type { Architecture } from './architecture.ts';
 import { folderOf } from './command.ts';
 import { type Files, filesOfTree, isFile } from './files.ts';
-import { hostFiles } from './host-files.ts';
+import { hostFilesFor } from './host-files.ts';
 import { baseFramework, type DotnetFolder, readDotnetFolder } from './installed.ts';
 import { runtimeMissing } from './messages.ts';
 import { defaultDotnetRoot } from './muxer.ts';
@@ -87,10 +88,7 @@ export function chooseRuntime(
 }
 
 /** Without I/O of its own: `candidates` are in the order of preference. For errors see `chooseRuntime`. */
-export function chooseAmong(
-  app: DotnetApp,
-  candidates: readonly RuntimeCandidate[],
-): ChosenRuntime {
+function chooseAmong(app: DotnetApp, candidates: readonly RuntimeCandidate[]): ChosenRuntime {
   const settings = settingsOf(app.env, app.hostOptions);
   const tried = candidates.map((candidate) => ({
     candidate,
@@ -140,22 +138,24 @@ function candidatesOf(
   { source, kept = [], hostEnv }: RuntimeOptions,
 ): readonly RuntimeCandidate[] {
   const image = (): RuntimeCandidate[] => {
-    const files = filesOfTree(tree, contents);
+    const files = filesOfTree(tree, contents, app.architecture);
     return foldersOfImage(app, files).map((folder) => ({ from: 'image', files, folder }));
   };
+  const ownHost = hostFilesFor(app.architecture);
   const host = (): RuntimeCandidate[] =>
-    findHostRuntimes(hostEnv).map((folder) => ({ from: 'host', files: hostFiles, folder }));
+    findHostRuntimes(hostEnv, ownHost).map((folder) => ({ from: 'host', files: ownHost, folder }));
+  const inPlace = (place: RuntimePlace) => ofPlace(place, app.architecture);
   switch (source) {
     case 'auto':
-      return [...image(), ...kept.flatMap(ofPlace), ...host()];
+      return [...image(), ...kept.flatMap(inPlace), ...host()];
     case 'image':
       return image();
     case 'host':
       return host();
     default:
       return 'folder' in source
-        ? [{ from: 'folder', files: hostFiles, folder: source.folder }]
-        : ofPlace(source);
+        ? [{ from: 'folder', files: ownHost, folder: source.folder }]
+        : inPlace(source);
   }
 }
 
@@ -174,8 +174,11 @@ function foldersOfImage(app: DotnetApp, files: Files): readonly DotnetFolder[] {
   return folder === undefined ? [] : [folder];
 }
 
-function ofPlace({ name, tree, contents }: RuntimePlace): RuntimeCandidate[] {
-  const files = filesOfTree(tree, contents);
+function ofPlace(
+  { name, tree, contents }: RuntimePlace,
+  architecture: Architecture,
+): RuntimeCandidate[] {
+  const files = filesOfTree(tree, contents, architecture);
   return findDotnetFolders(files, new Map()).map((folder) => ({
     ...(name === undefined ? { from: 'reference' } : { from: 'kept', name }),
     files,
@@ -184,8 +187,8 @@ function ofPlace({ name, tree, contents }: RuntimePlace): RuntimeCandidate[] {
 }
 
 /** The .NET folder at a path of this host. @throws ConvertError `RUNTIME_NOT_FOUND`. */
-export function requireDotnetFolder(path: string): DotnetFolder {
-  const folder = readDotnetFolder(hostFiles, path);
+export function requireDotnetFolder(path: string, architecture: Architecture): DotnetFolder {
+  const folder = readDotnetFolder(hostFilesFor(architecture), path);
   if (folder === undefined) {
     throw new ConvertError(
       'RUNTIME_NOT_FOUND',

@@ -3,7 +3,7 @@ import { readElf } from '../elf/read.ts';
 import { folderOf } from './command.ts';
 import { type Files, isFile } from './files.ts';
 import { problemOfElf } from './installed.ts';
-import { kernelSonames, libraryFolders } from './sonames.ts';
+import { kernelSonames, libraryFoldersOf } from './sonames.ts';
 
 /** A program or library that will be loaded. */
 export interface Binary {
@@ -87,7 +87,7 @@ function besideIt({ files, path }: Binary, elf: Elf, soname: string): string | u
     .find((candidate) => candidate.startsWith('/') && isFile(files, candidate));
 }
 
-/** A library of this name for x64 and glibc, in the first place that has one. */
+/** A library of this name for the processor of its place and glibc, in the first place that has one. */
 export function findLibrary(
   places: readonly LibraryPlace[],
   soname: string,
@@ -97,11 +97,15 @@ export function findLibrary(
     return undefined;
   }
   for (const place of places) {
-    for (const folder of libraryFolders) {
-      const { files } = place;
+    const { files } = place;
+    for (const folder of libraryFoldersOf(files.architecture)) {
       const candidate = files.find(`${folder}/${soname}`);
       const elf = candidate?.kind === 'file' ? files.read(candidate.path, readElf) : undefined;
-      if (candidate && elf?.kind === 'elf' && problemOfElf(elf, soname) === undefined) {
+      if (
+        candidate &&
+        elf?.kind === 'elf' &&
+        problemOfElf(elf, soname, files.architecture) === undefined
+      ) {
         return { ...place, soname, path: candidate.path };
       }
     }

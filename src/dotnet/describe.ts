@@ -3,6 +3,7 @@ import type { ExecutionConfig } from '../oci/config.ts';
 import type { Contents } from '../tree/contents.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { DotnetApp } from './app.ts';
+import type { Architecture } from './architecture.ts';
 import { entryPointHint, namedCandidates } from './candidates.ts';
 import { baseName } from './command.ts';
 import type { Image } from './description.ts';
@@ -17,11 +18,17 @@ import { commandOf } from './unwrap.ts';
 
 /**
  * Finds the .NET app an image starts, from Entrypoint, Cmd, WorkingDir and Env and the files they name.
+ * @param architecture of its platform; `x64` when absent.
  * @throws ConvertError `APP_NOT_FOUND`, `APP_INVALID`, `SHELL_ENTRYPOINT`, `RUNTIMECONFIG_INVALID`;
  * for a damaged store see `Contents.readInto`.
  */
-export function describeApp(tree: Tree, contents: Contents, config: ExecutionConfig): DotnetApp {
-  const root = { tree, files: filesOfTree(tree, contents) };
+export function describeApp(
+  tree: Tree,
+  contents: Contents,
+  config: ExecutionConfig,
+  architecture: Architecture = 'x64',
+): DotnetApp {
+  const root = { tree, files: filesOfTree(tree, contents, architecture) };
   const image = { ...root, command: commandOf(config, root) };
   const app = describeProgram(image);
   const musl = app.musl ?? muslMarks(image.files, app);
@@ -38,7 +45,8 @@ function describeProgram(image: Image): DotnetApp {
     return describeMuxer(image, program?.path);
   }
   if (program === undefined && isWindowsCommand(name)) {
-    throw unsuitable(name, 'found a program of Windows, wanted an image for Linux');
+    const problem = 'found a program of Windows, wanted an image for Linux';
+    throw unsuitable(name, problem, image.files.architecture);
   }
   if (program === undefined) {
     throw new ConvertError(

@@ -54,6 +54,7 @@ export function appOf(
   return {
     ...found,
     ...traits,
+    architecture: files.architecture,
     needsRuntime,
     workingDirectory,
     env,

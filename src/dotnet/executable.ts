@@ -45,17 +45,17 @@ function requireElf(
   elf: Elf | BrokenElf | undefined,
   access: SyncAccess,
   path: string,
-  { tree }: Image,
+  { tree, files }: Image,
 ): Elf {
   if (elf?.kind === 'elf') {
     return elf;
   }
   if (elf?.kind === 'broken') {
-    throw unsuitable(path, `the ELF file is damaged: ${elf.reason}`);
+    throw unsuitable(path, `the ELF file is damaged: ${elf.reason}`, files.architecture);
   }
   const [m, z] = access.read(0, Math.min(2, access.size));
   if (m === 0x4d && z === 0x5a) {
-    throw windowsRefusal(path, access);
+    throw windowsRefusal(path, access, files.architecture);
   }
   throw new ConvertError(
     'APP_NOT_FOUND',
@@ -76,9 +76,9 @@ function describeNativeAot(image: Image, path: string, elf: Elf, access: SyncAcc
   if (usesMusl(elf)) {
     throw muslRefusal(image.files, 'Native AOT program', { executable: path });
   }
-  const problem = problemOfElf(elf, path);
+  const problem = problemOfElf(elf, path, image.files.architecture);
   if (problem !== undefined) {
-    throw unsuitable(path, problem);
+    throw unsuitable(path, problem, image.files.architecture);
   }
   const version = ilcVersion(access, elf);
   const serverPart = serverPartOf(access, elf);

@@ -2,9 +2,12 @@ import type { SyncAccess } from '../tree/access.ts';
 import { type Contents, contentAccess } from '../tree/contents.ts';
 import { lookup } from '../tree/lookup.ts';
 import type { Tree } from '../tree/tree.ts';
+import type { Architecture } from './architecture.ts';
 
 /** A file system to look into: an image's tree, or the host's. Paths are absolute. */
 export interface Files {
+  /** Whose programs and libraries are looked for in it: what is for another processor is of no use. */
+  readonly architecture: Architecture;
   /** What `path` names, links followed; undefined when there is nothing, or nothing readable. */
   find(path: string): FoundPath | undefined;
   /** The names in a folder, in the order of their code units; none for what is no folder. */
@@ -25,8 +28,14 @@ export interface FoundPath {
   readonly changed?: number;
 }
 
-export function filesOfTree(tree: Tree, contents: Contents): Files {
+/** The files of an image. @param architecture `x64` when absent. */
+export function filesOfTree(
+  tree: Tree,
+  contents: Contents,
+  architecture: Architecture = 'x64',
+): Files {
   return {
+    architecture,
     find(path) {
       const found = lookup(tree, path);
       if (found === undefined) {

@@ -1,9 +1,10 @@
 import { ConvertError } from '../error.ts';
 import type { SyncAccess } from '../tree/access.ts';
+import type { Architecture } from './architecture.ts';
 import { type Assembly, readAssembly } from './metadata/assembly.ts';
 
 const moveHint =
-  'move the project to .NET: <TargetFramework>net10.0</TargetFramework>, then dotnet publish -r linux-x64';
+  'move the project to .NET: <TargetFramework>net10.0</TargetFramework>, then dotnet publish';
 
 /** The error for an assembly of the .NET Framework; undefined for others. */
 export function frameworkRefusal(
@@ -27,7 +28,11 @@ function isOfFramework({ targetFramework, references }: Assembly): boolean {
 }
 
 /** The error for a PE file that an image starts. */
-export function windowsRefusal(path: string, access: SyncAccess): ConvertError {
+export function windowsRefusal(
+  path: string,
+  access: SyncAccess,
+  architecture: Architecture,
+): ConvertError {
   const assembly = readAssembly(access);
   const refusal = frameworkRefusal(path, assembly);
   if (refusal !== undefined) return refusal;
@@ -35,7 +40,7 @@ export function windowsRefusal(path: string, access: SyncAccess): ConvertError {
     ? new ConvertError(
         'APP_INVALID',
         `reading the app ${path}: found a Windows program, wanted one for Linux`,
-        { hint: 'publish again for this platform: dotnet publish -r linux-x64' },
+        { hint: `publish again for this platform: dotnet publish -r linux-${architecture}` },
       )
     : new ConvertError(
         'APP_INVALID',

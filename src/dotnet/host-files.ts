@@ -8,10 +8,12 @@ import {
   statSync,
 } from 'node:fs';
 import type { SyncAccess } from '../tree/access.ts';
+import type { Architecture } from './architecture.ts';
 import type { Files } from './files.ts';
 
-/** The host's file system. What may not be read counts as not there. */
+/** The host's file system, for x64. What may not be read counts as not there. */
 export const hostFiles: Files = {
+  architecture: 'x64',
   find: (path) =>
     unlessMissing(() => {
       const stat = statSync(path);
@@ -37,6 +39,11 @@ export const hostFiles: Files = {
     }
   },
 };
+
+/** The same for programs of another processor, which a host may have besides its own. */
+export function hostFilesFor(architecture: Architecture): Files {
+  return { ...hostFiles, architecture };
+}
 
 function accessOf(fd: number): SyncAccess {
   const { size } = fstatSync(fd);

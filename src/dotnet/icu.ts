@@ -1,6 +1,6 @@
 import type { DotnetApp } from './app.ts';
 import { type FoundLibrary, findLibrary, type LibraryPlace } from './closure.ts';
-import { libraryFolders } from './sonames.ts';
+import { libraryFoldersOf } from './sonames.ts';
 
 /** Whether the app asks for no cultures, by its settings or its environment. */
 export function isInvariant({
@@ -26,7 +26,7 @@ export function findIcu(places: readonly LibraryPlace[]): readonly FoundLibrary[
 
 /** .NET looks for no older ones than 50 (pal_icushim.c). */
 function versionsIn({ files }: LibraryPlace): readonly number[] {
-  const names = libraryFolders.flatMap((folder) => files.list(folder));
+  const names = libraryFoldersOf(files.architecture).flatMap((folder) => files.list(folder));
   const versions = names.flatMap((name) => /^libicuuc\.so\.([0-9]{2,3})$/.exec(name)?.[1] ?? []);
   return [...new Set(versions.map(Number))]
     .filter((version) => version >= 50)

@@ -1,6 +1,7 @@
 import { type Elf, machineName, machines } from '../elf/elf.ts';
 import { readElf } from '../elf/read.ts';
 import { ConvertError } from '../error.ts';
+import type { Architecture } from './architecture.ts';
 import { type Files, isDirectory, isFile } from './files.ts';
 import { usesMusl } from './musl.ts';
 import { type RuntimeConfig, readRuntimeConfig } from './runtimeconfig.ts';
@@ -36,8 +37,8 @@ export const baseFramework = 'Microsoft.NETCore.App';
 const folderCap = 1000;
 
 /**
- * What .NET folder lies at `path`. A folder whose parts are for another machine or C library than ours
- * (x64, glibc) has no frameworks, and says why.
+ * What .NET folder lies at `path`. A folder whose parts are for another processor than `files` are looked
+ * into for, or another C library than glibc, has no frameworks, and says why.
  * @returns undefined when `path` holds neither `dotnet` with `host/fxr` nor frameworks.
  */
 export function readDotnetFolder(files: Files, path: string): DotnetFolder | undefined {
@@ -104,12 +105,18 @@ export function problemOfBinary(files: Files, path: string): string | undefined 
   if (elf === undefined) {
     return `${path} is no ELF file`;
   }
-  return elf.kind === 'broken' ? `${path} is broken: ${elf.reason}` : problemOfElf(elf, path);
+  return elf.kind === 'broken'
+    ? `${path} is broken: ${elf.reason}`
+    : problemOfElf(elf, path, files.architecture);
 }
 
-export function problemOfElf(elf: Elf, path: string): string | undefined {
-  if (elf.machine !== machines.x64) {
-    return `${path} is for ${machineName(elf.machine)}, wanted x64`;
+export function problemOfElf(
+  elf: Elf,
+  path: string,
+  architecture: Architecture,
+): string | undefined {
+  if (elf.machine !== machines[architecture]) {
+    return `${path} is for ${machineName(elf.machine)}, wanted ${architecture}`;
   }
   return usesMusl(elf) ? `${path} is linked to musl, wanted glibc` : undefined;
 }

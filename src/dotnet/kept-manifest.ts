@@ -1,11 +1,13 @@
 import { type DiffID, digestOf, parseDiffID } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
 import type { Manifest } from '../oci/manifest.ts';
+import { type Architecture, architectureNames } from './architecture.ts';
 import { keptArtifactType, manifestMediaType } from './kept-refs.ts';
 import { parseVersion } from './version.ts';
 
 /** What a kept runtime is, but for its name. */
 export interface KeptContent {
+  readonly architecture: Architecture;
   /** In the order of their names. */
   readonly frameworks: readonly { readonly name: string; readonly version: string }[];
   /** The version of `host/fxr`. */
@@ -30,9 +32,9 @@ export function formatKeptRuntime(content: KeptContent): {
   readonly config: Uint8Array;
   readonly manifest: Uint8Array;
 } {
-  const { frameworks, hostfxr, layer, size, origin } = content;
+  const { architecture, frameworks, hostfxr, layer, size, origin } = content;
   const config = jsonOf({
-    architecture: 'amd64',
+    architecture: architectureNames[architecture].oci,
     os: 'linux',
     config: {},
     rootfs: { type: 'layers', diff_ids: [layer] },
@@ -53,6 +55,8 @@ export function formatKeptRuntime(content: KeptContent): {
         .join(', '),
       [`${prefix}hostfxr`]: hostfxr,
       [`${prefix}origin`]: origin,
+      // For x64 it goes without saying, as it did before there was another.
+      ...(architecture !== 'x64' && { [`${prefix}architecture`]: architecture }),
     },
   });
   return { config, manifest };
@@ -76,12 +80,18 @@ export function parseKeptRuntime(name: string, { annotations, layers }: Manifest
     throw invalid(name, `the hostfxr ${JSON.stringify(hostfxr)}`, 'its version');
   }
   return {
+    architecture: parseArchitecture(name, annotations[`${prefix}architecture`] ?? 'x64'),
     frameworks: frameworks.split(', ').map((text) => parseFramework(name, text)),
     hostfxr,
     layer: parseDiffID(layer.digest),
     size: layer.size,
     origin,
   };
+}
+
+function parseArchitecture(runtime: string, text: string): Architecture {
+  if (text === 'x64' || text === 'arm64') return text;
+  throw invalid(runtime, `the architecture ${JSON.stringify(text.slice(0, 40))}`, 'x64 or arm64');
 }
 
 function parseFramework(runtime: string, text: string): KeptContent['frameworks'][number] {

@@ -1,10 +1,12 @@
 import type { Descriptor, Digest, Store } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
+import { type Architecture, architectureNames, architectureOfPlatform } from './architecture.ts';
 
 /** A kept runtime's entry in the store's index. */
 export interface KeptRef {
   /** As `--runtime` takes it: `runtime/NAME`. */
   readonly name: string;
+  readonly architecture: Architecture;
   /** Of the manifest. */
   readonly digest: Digest;
   readonly size: number;
@@ -16,27 +18,37 @@ export const manifestMediaType = 'application/vnd.oci.image.manifest.v1+json';
 
 /** Kept runtimes are refs of this prefix beside those of images. */
 const refPrefix = 'runtime/';
-/** OSv is built for both; what .NET needs of it, for this one only. */
-const platform = { os: 'linux', architecture: 'amd64' };
 
 /** In the order of their names. */
 export async function listKeptRefs(store: Store): Promise<readonly KeptRef[]> {
   return (await store.refs.list())
     .filter(({ descriptor }) => descriptor.artifactType === keptArtifactType)
     .filter(({ name }) => keptRuntimeOfRef(name) !== undefined)
-    .map(({ name, descriptor: { digest, size } }) => ({ name, digest, size }));
+    .map(({ name, descriptor: { digest, size, platform } }) => ({
+      name,
+      architecture: architectureOfPlatform(`linux/${platform?.architecture}`),
+      digest,
+      size,
+    }));
 }
 
 export async function getKeptRef(store: Store, name: string): Promise<KeptRef | undefined> {
   return (await listKeptRefs(store)).find((ref) => ref.name === name);
 }
 
-export async function setKeptRef(store: Store, { name, digest, size }: KeptRef): Promise<void> {
-  await store.refs.set(name, keptDescriptor({ digest, size }));
+export async function setKeptRef(
+  store: Store,
+  { name, architecture, digest, size }: KeptRef,
+): Promise<void> {
+  await store.refs.set(name, keptDescriptor({ digest, size }, architecture));
 }
 
 /** The entry of a kept runtime, as it stands in the index of a store. */
-export function keptDescriptor({ digest, size }: Pick<Descriptor, 'digest' | 'size'>): Descriptor {
+export function keptDescriptor(
+  { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
+  architecture: Architecture,
+): Descriptor {
+  const platform = { os: 'linux', architecture: architectureNames[architecture].oci };
   return { mediaType: manifestMediaType, artifactType: keptArtifactType, digest, size, platform };
 }
 

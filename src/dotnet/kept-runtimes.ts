@@ -65,7 +65,8 @@ export async function nameRuntime(
   const { config, manifest } = formatKeptRuntime(content);
   await store.blobs.put(config);
   const digest = await store.blobs.put(manifest);
-  await setKeptRef(store, { name, digest, size: manifest.length });
+  const { architecture } = content;
+  await setKeptRef(store, { name, architecture, digest, size: manifest.length });
   return { ...content, name, digest };
 }
 

@@ -1,4 +1,5 @@
 import type { DotnetApp } from './app.ts';
+import { rootVariableOf } from './architecture.ts';
 import { wantsExec } from './host-options.ts';
 
 /** What OSv is to run. */
@@ -34,9 +35,10 @@ export function launchOf(app: DotnetApp, runtimeRoot: string | undefined): Launc
 }
 
 /** The host looks where these lead before all else; the image's own may lead to a runtime that does not fit. */
-function rootVariables({ env }: DotnetApp, runtimeRoot: string): Launch['env'] {
+function rootVariables({ env, architecture }: DotnetApp, runtimeRoot: string): Launch['env'] {
+  const own = rootVariableOf(architecture);
   return {
     DOTNET_ROOT: runtimeRoot,
-    ...(env.has('DOTNET_ROOT_X64') && { DOTNET_ROOT_X64: runtimeRoot }),
+    ...(env.has(own) && { [own]: runtimeRoot }),
   };
 }

@@ -1,5 +1,6 @@
 import { ConvertError } from '../error.ts';
 import type { DotnetApp } from './app.ts';
+import { type Architecture, ridsOf } from './architecture.ts';
 import type { ChosenRuntime } from './choose.ts';
 import {
   type Binary,
@@ -11,7 +12,7 @@ import {
 } from './closure.ts';
 import { folderOf } from './command.ts';
 import type { Files } from './files.ts';
-import { hostFiles } from './host-files.ts';
+import { hostFilesFor } from './host-files.ts';
 import { findIcu, isInvariant } from './icu.ts';
 import { baseFramework } from './installed.ts';
 import { isMuslSystem } from './musl.ts';
@@ -45,7 +46,7 @@ export function planLibraries(
   app: DotnetApp,
   runtime: ChosenRuntime | undefined,
   image: Files,
-  host: Files = hostFiles,
+  host: Files = hostFilesFor(app.architecture),
   added: readonly string[] = [],
 ): LibraryPlan {
   const others: LibraryPlace[] = [
@@ -71,7 +72,7 @@ export function planLibraries(
   const { found, missing } = closeOverLibraries(binaries, places);
   const required = missing.find((library) => library.required);
   if (required !== undefined) {
-    throw libraryMissing(required);
+    throw libraryMissing(required, app.architecture);
   }
   const all = new Map([...found, ...opened].map((library) => [library.soname, library]));
   return {
@@ -88,7 +89,7 @@ export function planLibraries(
 export function librariesOfRuntime(
   runtime: ChosenRuntime,
   own: readonly LibraryPlace[],
-  host: Files = hostFiles,
+  host: Files = hostFilesFor(runtime.files.architecture),
 ): Omit<LibraryPlan, 'hasOpenssl'> {
   const places = [...own, { from: 'host', files: host } as const].filter(
     ({ files }) => !isMuslSystem(files),
@@ -173,7 +174,7 @@ function binariesOfApp(app: DotnetApp, files: Files): Binary[] {
   const starts = app.kind !== 'framework-dependent';
   return [
     ...(starts ? [{ files, path: app.executable, required: true }] : []),
-    ...[folder, ...['linux-x64', 'linux', 'unix'].map((rid) => `${folder}/runtimes/${rid}/native`)]
+    ...[folder, ...ridsOf(app.architecture).map((rid) => `${folder}/runtimes/${rid}/native`)]
       .filter((path) => path !== '')
       .flatMap((path) => librariesIn(files, path)),
   ];
@@ -186,16 +187,21 @@ function librariesIn(files: Files, folder: string): Binary[] {
     .map((name) => ({ files, path: `${folder}/${name}`, required: vital.test(name) }));
 }
 
-function libraryMissing({ soname, neededBy }: MissingLibrary): ConvertError {
+function libraryMissing(
+  { soname, neededBy }: MissingLibrary,
+  architecture: Architecture,
+): ConvertError {
   const name = debianPackages.get(soname);
+  // A host has seldom libraries of another processor than its own.
+  const where = architecture === 'x64' ? 'here or in the image' : 'in the image';
   return new ConvertError(
     'LIBRARY_NOT_FOUND',
-    `collecting native libraries: ${neededBy} needs ${soname}, found neither in the image nor on this host, wanted one for x64 and glibc`,
+    `collecting native libraries: ${neededBy} needs ${soname}, found neither in the image nor on this host, wanted one for ${architecture} and glibc`,
     {
       hint:
         name === undefined
-          ? `install the package that has ${soname}, here or in the image`
-          : `apt-get install ${name}, here or in the image`,
+          ? `install the package that has ${soname}, ${where}`
+          : `apt-get install ${name}, ${where}`,
     },
   );
 }

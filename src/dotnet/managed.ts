@@ -1,4 +1,5 @@
 import { ConvertError } from '../error.ts';
+import type { Architecture } from './architecture.ts';
 import { baseName, type Command, folderOf, pathFrom } from './command.ts';
 import { type Files, isFile, readWhole } from './files.ts';
 import { lastOption } from './host-options.ts';
@@ -105,13 +106,17 @@ export function requireOwnRuntime(
   }
   const problem = problemOfBinary(files, coreclr);
   if (problem !== undefined) {
-    throw unsuitable(app.assembly, problem);
+    throw unsuitable(app.assembly, problem, files.architecture);
   }
 }
 
 /** An app that brings native code for another machine or C library. */
-export function unsuitable(path: string, problem: string): ConvertError {
+export function unsuitable(
+  path: string,
+  problem: string,
+  architecture: Architecture,
+): ConvertError {
   return new ConvertError('APP_INVALID', `reading the app ${path}: ${problem}`, {
-    hint: 'publish again for this platform: dotnet publish -r linux-x64',
+    hint: `publish again for this platform: dotnet publish -r linux-${architecture}`,
   });
 }

@@ -26,7 +26,7 @@ export function runtimeMissing(app: DotnetApp, tried: readonly Tried[]): Convert
     const wanted = app.frameworks.map(({ name, version }) => `${name} ${version}`).join(' and ');
     return new ConvertError(
       'RUNTIME_NOT_FOUND',
-      `${subject}: found no .NET at all where it was looked for, wanted ${wanted} for linux-x64`,
+      `${subject}: found no .NET at all where it was looked for, wanted ${wanted} for linux-${app.architecture}`,
       { hint: installHint(app, app.frameworks[0]) },
     );
   }
@@ -49,7 +49,7 @@ export function runtimeMissing(app: DotnetApp, tried: readonly Tried[]): Convert
   const found = tried.flatMap(({ candidate }) => versionsIn(candidate.folder, name));
   return new ConvertError(
     'FRAMEWORK_NOT_FOUND',
-    `${subject}: the framework ${name}, version ${version} (${howAsked(asked, version)}) was not found; ` +
+    `${subject}: the framework ${name}, version ${version} (${app.architecture}, ${howAsked(asked, version)}) was not found; ` +
       tried.map(({ candidate }) => whatLies(candidate, name)).join('; '),
     { hint: [...rollHint(version, found), installHint(app, asked, name, version)].join(', or ') },
   );
@@ -58,9 +58,9 @@ export function runtimeMissing(app: DotnetApp, tried: readonly Tried[]): Convert
 /** A framework may ask for more of another one than the app does. */
 function howAsked(asked: FrameworkReference | undefined, version: string): string {
   if (asked === undefined) {
-    return 'x64, needed by another framework';
+    return 'needed by another framework';
   }
-  const how = `x64, roll forward ${asked.rollForward}`;
+  const how = `roll forward ${asked.rollForward}`;
   return asked.version === version
     ? how
     : `${how}; the app itself asks for version ${asked.version}`;
@@ -87,6 +87,9 @@ function rollHint(wanted: string, found: readonly string[]): readonly string[] {
     : [];
 }
 
+/** Leads to the download of what an app needs (dotnet/runtime, apphost). */
+const launchPage = 'https://aka.ms/dotnet-core-applaunch';
+
 function installHint(
   app: DotnetApp,
   asked: FrameworkReference | undefined,
@@ -100,13 +103,13 @@ function installHint(
   const query = new URLSearchParams({
     framework: name,
     framework_version: version,
-    arch: 'x64',
-    rid: 'linux-x64',
+    arch: app.architecture,
+    rid: `linux-${app.architecture}`,
   });
-  return (
-    `add --runtime ${image}, give a folder with --runtime PATH, or install it on this host: ` +
-    `https://aka.ms/dotnet-core-applaunch?${query}`
-  );
+  // A runtime of this host would be for its own processor.
+  return app.architecture === 'x64'
+    ? `add --runtime ${image}, give a folder with --runtime PATH, or install it on this host: ${launchPage}?${query}`
+    : `add --runtime ${image}, or unpack one for linux-${app.architecture} and give its folder with --runtime PATH: ${launchPage}?${query}`;
 }
 
 /** The image of Microsoft that has the framework, and ASP.NET Core where the app wants that too. */

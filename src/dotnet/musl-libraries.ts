@@ -2,7 +2,7 @@ import { readElf } from '../elf/read.ts';
 import type { Edit } from '../tree/edit.ts';
 import { type Files, isDirectory } from './files.ts';
 import { isMuslSystem } from './musl.ts';
-import { libraryFolders } from './sonames.ts';
+import { libraryFoldersOf } from './sonames.ts';
 
 /**
  * Takes the libraries of a musl system out of the folders that programs look in, so that nothing for glibc
@@ -12,7 +12,7 @@ import { libraryFolders } from './sonames.ts';
  */
 export function removeMuslLibraries(files: Files): readonly (Edit & { readonly op: 'remove' })[] {
   if (!isMuslSystem(files)) return [];
-  const folders = libraryFolders.filter((path) => isDirectory(files, path));
+  const folders = libraryFoldersOf(files.architecture).filter((path) => isDirectory(files, path));
   const real = new Set(folders.map((path) => files.find(path)?.path ?? path));
   return [...real].flatMap((folder) =>
     files

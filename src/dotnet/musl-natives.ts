@@ -1,4 +1,5 @@
 import type { DotnetApp } from './app.ts';
+import type { Architecture } from './architecture.ts';
 import { folderOf } from './command.ts';
 import { type Files, readWhole } from './files.ts';
 import { isLinkedToMusl } from './musl.ts';
@@ -14,13 +15,13 @@ export interface MuslNatives {
   readonly linked: readonly string[];
 }
 
-const muslRid = /^(?:linux-musl|alpine[.0-9]*)(?:-x64)?$/;
+const muslRid = /^(?:linux-musl|alpine[.0-9]*)(?:-(x64|arm64))?$/;
 
 /** No app has more; of a hostile image the rest goes unread. */
 const fileCap = 4096;
 
 /**
- * Looks where the host of .NET looks for natives: what deps.json names for linux-x64 and for all systems
+ * Looks where the host of .NET looks for natives: what deps.json names for linux-x64 (or -arm64) and for all systems
  * that it falls back to, and whatever lies beside the app (DOTNET.md 2.7, 6).
  */
 export function muslNatives(
@@ -32,11 +33,11 @@ export function muslNatives(
   const deps = readWhole(files, entry.replace(/\.[^./]*$/, '.deps.json'), hostJsonCap);
   const assets = deps === undefined ? [] : nativeAssetsOf(deps);
   const chosen = assets
-    .filter(({ rid }) => rid !== undefined && !isOtherRid(rid))
+    .filter(({ rid }) => rid !== undefined && !isOtherRid(rid, files.architecture))
     .map(({ path }) => path);
   const beside = files.list(folder === '' ? '/' : folder).filter((name) => name.endsWith('.so'));
   return {
-    lacking: lackingIn(assets),
+    lacking: lackingIn(assets, files.architecture),
     linked: [...new Set([...beside, ...chosen])]
       .slice(0, fileCap)
       .map((path) => `${folder}/${path}`)
@@ -44,7 +45,14 @@ export function muslNatives(
   };
 }
 
-function lackingIn(assets: readonly NativeAsset[]): MuslNatives['lacking'] {
+function lackingIn(
+  assets: readonly NativeAsset[],
+  architecture: Architecture,
+): MuslNatives['lacking'] {
+  const isForMusl = (rid: string): boolean => {
+    const found = muslRid.exec(rid);
+    return found !== null && (found[1] ?? architecture) === architecture;
+  };
   const byLibrary = new Map<string, Set<string>>();
   for (const { library, rid } of assets) {
     const rids = byLibrary.get(library) ?? new Set();
@@ -52,5 +60,7 @@ function lackingIn(assets: readonly NativeAsset[]): MuslNatives['lacking'] {
   }
   return [...byLibrary]
     .map(([library, rids]) => ({ library, rids: [...rids].sort() }))
-    .filter(({ rids }) => rids.some((rid) => muslRid.test(rid)) && rids.every(isOtherRid));
+    .filter(
+      ({ rids }) => rids.some(isForMusl) && rids.every((rid) => isOtherRid(rid, architecture)),
+    );
 }

@@ -5,11 +5,11 @@ import { type MuslProgram, muslMarks } from './musl.ts';
 /** What brings its own runtime, which for musl cannot be replaced by another. */
 export type OwnRuntime = 'self-contained app' | 'self-contained single file' | 'Native AOT program';
 
-const commands: Readonly<Record<OwnRuntime, string>> = {
-  'self-contained app': 'dotnet publish -r linux-x64 --self-contained',
-  'self-contained single file':
-    'dotnet publish -r linux-x64 --self-contained -p:PublishSingleFile=true',
-  'Native AOT program': 'dotnet publish -r linux-x64 -p:PublishAot=true',
+/** What `dotnet publish -r RID` is given besides. */
+const publishOptions: Readonly<Record<OwnRuntime, string>> = {
+  'self-contained app': '--self-contained',
+  'self-contained single file': '--self-contained -p:PublishSingleFile=true',
+  'Native AOT program': '-p:PublishAot=true',
 };
 
 /** Marks that are told: those of the program come before those of its system. */
@@ -25,7 +25,7 @@ export function muslRefusal(files: Files, kind: OwnRuntime, program: MuslProgram
       'is known to run on it, and the runtime is a part of the app that cannot be replaced',
     {
       hint:
-        `publish again for glibc: ${commands[kind]}\n` +
+        `publish again for glibc: dotnet publish -r linux-${files.architecture} ${publishOptions[kind]}\n` +
         "and base the image on Debian's, Ubuntu's or Azure Linux's variant in place of Alpine's: mcr.microsoft.com/dotnet/runtime-deps" +
         (kind === 'Native AOT program'
           ? ''

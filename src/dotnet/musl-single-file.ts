@@ -16,7 +16,7 @@ export function asFolder(
   bundle: Bundle,
   musl: readonly string[],
 ): DotnetApp {
-  const name = entryOf(bundle, app.executable);
+  const name = entryOf(bundle, app);
   const folder = folderFor(app.executable);
   return {
     ...app,
@@ -46,12 +46,15 @@ export function muslProgram(
   return { executable, deps: { path, bytes: access.read(deps.offset, deps.size) } };
 }
 
+type EntryOwner = Pick<DotnetApp, 'executable' | 'architecture'>;
+
 /** The SDK names the settings after the entry assembly, whatever the executable is called later. */
-function entryOf({ files }: Bundle, path: string): string {
+function entryOf({ files }: Bundle, { executable, architecture }: EntryOwner): string {
   const settings = files.find(({ type }) => type === 'runtimeconfig')?.path ?? '';
   const name = settings.replace(/\.runtimeconfig\.json$/, '.dll');
   if (!files.some((file) => file.path === name)) {
-    throw unsuitable(path, `found no ${name} beside ${settings} in its bundle`);
+    const problem = `found no ${name} beside ${settings} in its bundle`;
+    throw unsuitable(executable, problem, architecture);
   }
   return name;
 }

@@ -1,10 +1,11 @@
 import type { Elf } from '../elf/elf.ts';
 import { readElf } from '../elf/read.ts';
+import { architectureNames } from './architecture.ts';
 import { folderOf } from './command.ts';
 import { type Files, isFile, readWhole } from './files.ts';
 import { hostObjectOf, objectOf } from './json.ts';
 import { hostJsonCap } from './runtimeconfig.ts';
-import { libraryFolders } from './sonames.ts';
+import { libraryFoldersOf } from './sonames.ts';
 import { compareVersions, parseVersion } from './version.ts';
 
 /**
@@ -87,7 +88,6 @@ function depsMarks(files: Files, { assembly, deps }: MuslProgram): readonly stri
   ];
 }
 
-const loaders = ['/lib/ld-musl-x86_64.so.1', '/usr/lib/ld-musl-x86_64.so.1'];
 const releaseCap = 64 << 10;
 
 /** None where there is a glibc too, as on a Debian with its package of musl: the system is one of glibc then. */
@@ -95,7 +95,10 @@ function systemMarks(files: Files): readonly string[] {
   const release = readWhole(files, '/etc/os-release', releaseCap);
   const isAlpine =
     release !== undefined && /^ID=(["']?)alpine\1\s*$/m.test(Buffer.from(release).toString());
-  const loader = loaders.find((path) => isFile(files, path));
+  const { gnu } = architectureNames[files.architecture];
+  const loader = ['/lib', '/usr/lib']
+    .map((folder) => `${folder}/ld-musl-${gnu}.so.1`)
+    .find((path) => isFile(files, path));
   if ((!isAlpine && loader === undefined) || hasGlibc(files)) return [];
   return [
     ...(isAlpine ? ['/etc/os-release says ID=alpine'] : []),
@@ -105,7 +108,7 @@ function systemMarks(files: Files): readonly string[] {
 
 /** Links of that name to musl, as Alpine's packages for foreign programs make them, do not count. */
 function hasGlibc(files: Files): boolean {
-  return libraryFolders.some((folder) => {
+  return libraryFoldersOf(files.architecture).some((folder) => {
     const elf = files.read(`${folder}/libc.so.6`, readElf);
     return elf?.kind === 'elf' && elf.soname === 'libc.so.6' && !usesMusl(elf);
   });

@@ -1,6 +1,7 @@
 import { type Elf, machines } from '../elf/elf.ts';
 import type { SyncAccess } from '../tree/access.ts';
 import type { DotnetApp } from './app.ts';
+import type { Architecture } from './architecture.ts';
 import { type Bundle, readBundle } from './bundle.ts';
 import { appOf, type Image } from './description.ts';
 import { splitApphostWords } from './host-options.ts';
@@ -19,17 +20,18 @@ export function describeSingleFile(
   access: SyncAccess,
   headerOffset: number,
 ): DotnetApp {
-  const isMusl = usesMusl(elf) && elf.machine === machines.x64;
-  const problem = problemOfElf(elf, path);
+  const { architecture } = image.files;
+  const isMusl = usesMusl(elf) && elf.machine === machines[architecture];
+  const problem = problemOfElf(elf, path, architecture);
   if (problem !== undefined && !isMusl) {
-    throw unsuitable(path, problem);
+    throw unsuitable(path, problem, architecture);
   }
   const bundle = readBundle(access, headerOffset);
   if (typeof bundle === 'string') {
-    throw unsuitable(path, bundle);
+    throw unsuitable(path, bundle, architecture);
   }
   const { command } = image;
-  const config = embeddedConfig(access, bundle, path);
+  const config = embeddedConfig(access, bundle, path, architecture);
   const program = muslProgram(path, access, bundle);
   if (isMusl && !config?.frameworkDependent) {
     throw muslRefusal(image.files, 'self-contained single file', program);
@@ -62,13 +64,15 @@ function embeddedConfig(
   access: SyncAccess,
   bundle: Bundle,
   path: string,
+  architecture: Architecture,
 ): RuntimeConfig | undefined {
   const file = bundle.files.find(({ type }) => type === 'runtimeconfig');
   if (file === undefined) {
     return undefined;
   }
   if (file.compressedSize !== 0 || file.size > hostJsonCap) {
-    throw unsuitable(path, `found ${file.path} of ${file.size} bytes, compressed or too large`);
+    const problem = `found ${file.path} of ${file.size} bytes, compressed or too large`;
+    throw unsuitable(path, problem, architecture);
   }
   return parseRuntimeConfig(access.read(file.offset, file.size), `${file.path} in ${path}`);
 }

@@ -1,8 +1,11 @@
+import { type Architecture, architectureNames } from './architecture.ts';
+
 /**
  * Names OSv answers itself when a library asks for them (core/elf.cc, `supplied_modules`). libstdc++ is
  * not among them: a kernel that runs .NET hides its own.
  */
 export const kernelSonames: ReadonlySet<string> = new Set([
+  'ld-linux-aarch64.so.1',
   'ld-linux-x86-64.so.2',
   'ld-musl-x86_64.so.1',
   'libaio.so.1',
@@ -18,17 +21,20 @@ export const kernelSonames: ReadonlySet<string> = new Set([
   'libxenstore.so.3.0',
 ]);
 
-/** Where distributions keep libraries of x64, in the order in which their own loaders look. */
-export const libraryFolders: readonly string[] = [
-  '/usr/local/lib/x86_64-linux-gnu',
-  '/usr/local/lib',
-  '/lib/x86_64-linux-gnu',
-  '/usr/lib/x86_64-linux-gnu',
-  '/lib64',
-  '/usr/lib64',
-  '/lib',
-  '/usr/lib',
-];
+/** Where distributions keep libraries of a processor, in the order in which their own loaders look. */
+export function libraryFoldersOf(architecture: Architecture): readonly string[] {
+  const multiarch = `${architectureNames[architecture].gnu}-linux-gnu`;
+  return [
+    `/usr/local/lib/${multiarch}`,
+    '/usr/local/lib',
+    `/lib/${multiarch}`,
+    `/usr/lib/${multiarch}`,
+    '/lib64',
+    '/usr/lib64',
+    '/lib',
+    '/usr/lib',
+  ];
+}
 
 /** The pairs .NET tries in turn when it first needs cryptography; .NET Core 3 and 5 know only the last. */
 export const opensslPairs: readonly (readonly [ssl: string, crypto: string])[] = [

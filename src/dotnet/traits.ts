@@ -1,4 +1,5 @@
 import type { AppTraits } from './app.ts';
+import { type Architecture, architectureNames } from './architecture.ts';
 import type { Files } from './files.ts';
 import type { Assembly } from './metadata/assembly.ts';
 import { type AppParts, type Placed, partsOf } from './parts.ts';
@@ -23,7 +24,7 @@ export function traitsOf(
   const model = modelOf(parts, config);
   const trimmed = trimmedOf(app, parts, config);
   const language = entry && languageOf(entry.assembly);
-  const code = entry && codeOf(entry.assembly, parts);
+  const code = entry && codeOf(entry.assembly, parts, files.architecture);
   const targetFramework = config?.tfm ?? entry?.assembly.targetFramework;
   return {
     model: model.is,
@@ -41,22 +42,26 @@ export function traitsOf(
 
 /** Machines of ReadyToRun images are XORed with a number of the system they are for; this is Linux's. */
 const linuxMark = 0x7b79;
-const x64 = 0x8664;
 
 function codeOf(
   { readyToRun, machine }: Assembly,
   { names }: AppParts,
+  architecture: Architecture,
 ): { readonly is: AppTraits['readyToRun']; readonly because?: string } {
   if (readyToRun === 'no') return { is: 'no' };
-  if ((machine ^ linuxMark) !== x64) {
+  const wanted = architectureNames[architecture].pe ^ linuxMark;
+  if (machine !== wanted) {
     return {
       is: 'no',
-      because: `holds code compiled ahead of time for the machine 0x${machine.toString(16)}, wanted 0xfd1d, x64 Linux: it is compiled anew when it runs`,
+      because: `holds code compiled ahead of time for the machine 0x${machine.toString(16)}, wanted 0x${wanted.toString(16)}, ${architecture} Linux: it is compiled anew when it runs`,
     };
   }
   const images = [...names].filter((name) => name.endsWith('.r2r.dll'));
   return readyToRun === 'yes'
-    ? { is: 'yes', because: 'holds code compiled ahead of time for x64 Linux (ReadyToRun)' }
+    ? {
+        is: 'yes',
+        because: `holds code compiled ahead of time for ${architecture} Linux (ReadyToRun)`,
+      }
     : {
         is: 'composite',
         because: `has its code in a composite ReadyToRun image${images.length === 0 ? '' : `: ${images.slice(0, 3).join(', ')}`}`,

@@ -1,4 +1,6 @@
-/** Why a file of an app or a runtime is never read on OSv for x64 and glibc. */
+import type { Architecture } from './architecture.ts';
+
+/** Why a file of an app or a runtime is never read on OSv, which stands in for Linux with glibc. */
 export type Unused = 'other-platform' | 'symbols' | 'documentation' | 'debugger';
 
 /** Loaded by debuggers, profilers and the maker of core dumps only: OSv has one process. */
@@ -14,12 +16,13 @@ const debuggerParts = new Set([
 /** Runtime identifiers that are none of ours and of nothing ours falls back to (RID catalog). */
 const otherSystem =
   /^(?:win|osx|macos|ios|iossimulator|tvos|tvossimulator|maccatalyst|android|browser|wasi|freebsd|illumos|solaris|haiku|tizen|alpine|linux-musl|linux-bionic)/;
-const otherProcessor =
-  /-(?:x86|arm|armel|armv6|arm64|s390x|ppc64le|loongarch64|mips64|riscv64|wasm)(?:-|$)/;
+const processor =
+  /-(x64|x86|arm|armel|armv6|arm64|s390x|ppc64le|loongarch64|mips64|riscv64|wasm)(?:-|$)/;
 
-/** Whether assets of this RID are never taken on linux-x64. */
-export function isOtherRid(rid: string): boolean {
-  return otherSystem.test(rid) || otherProcessor.test(rid);
+/** Whether assets of this RID are never taken on linux-x64, or linux-arm64. */
+export function isOtherRid(rid: string, architecture: Architecture): boolean {
+  const named = processor.exec(rid)?.[1];
+  return otherSystem.test(rid) || (named !== undefined && named !== architecture);
 }
 
 /**
@@ -29,9 +32,10 @@ export function isOtherRid(rid: string): boolean {
 export function unusedFor(
   path: string,
   beside: Pick<ReadonlySet<string>, 'has'>,
+  architecture: Architecture,
 ): Unused | undefined {
   const rid = /^runtimes\/([^/]+)\//.exec(path)?.[1];
-  if (rid !== undefined && isOtherRid(rid)) return 'other-platform';
+  if (rid !== undefined && isOtherRid(rid, architecture)) return 'other-platform';
   const name = path.slice(path.lastIndexOf('/') + 1);
   const stem = name.replace(/\.[^.]*$/, '');
   if (debuggerParts.has(name)) return 'debugger';

@@ -3,7 +3,7 @@ export interface Elf {
   readonly kind: 'elf';
   readonly bits: 32 | 64;
   readonly littleEndian: boolean;
-  /** `e_type`, see `elfTypes`. */
+  /** `e_type`: 2 for an executable, 3 for what is shared (gABI, chapter 4). */
   readonly type: number;
   /** `e_machine`, see `machines`. */
   readonly machine: number;
@@ -57,8 +57,6 @@ export interface BrokenElf {
   readonly kind: 'broken';
   readonly reason: string;
 }
-
-export const elfTypes = { executable: 2, shared: 3 } as const;
 
 export const machines = { x86: 3, arm: 40, x64: 62, arm64: 183 } as const;
 

@@ -1,5 +1,6 @@
 import type { SyncAccess } from '../tree/access.ts';
 import type { BrokenElf } from './elf.ts';
+import { openNames } from './names.ts';
 
 /** Ends the reading of a damaged file; `brokenOr` turns it into data, so it never leaves this folder. */
 class ElfDamage extends Error {}
@@ -76,19 +77,17 @@ export function stringIn(table: Uint8Array, position: number): string {
  * anew at the start of a table that holds no NUL.
  */
 export function openStrings(table: Uint8Array, budget: number): (position: number) => string {
-  const decoder = new TextDecoder();
+  const nameAt = openNames(table);
   let left = budget;
   return (position) => {
     if (position >= table.length) {
       damaged(`a name at ${position} of a string table of ${table.length} bytes`);
     }
-    const rest = table.subarray(position, position + left + 1);
-    const end = rest.indexOf(0);
-    const name = end === -1 ? rest : rest.subarray(0, end);
-    if (name.length > left) {
+    const { name, size } = nameAt(position, left);
+    if (size > left) {
       damaged(`names of more than ${budget} bytes together`);
     }
-    left -= name.length;
-    return decoder.decode(name);
+    left -= size;
+    return name;
   };
 }

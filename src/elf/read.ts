@@ -1,4 +1,5 @@
 import type { SyncAccess } from '../tree/access.ts';
+import { remembered } from '../tree/remembered.ts';
 import { readDynamic } from './dynamic.ts';
 import { type BrokenElf, type Elf, type Section, type Segment, segmentTypes } from './elf.ts';
 import {
@@ -38,9 +39,9 @@ interface Table {
  * order (System V gABI, chapter 4). Reads tables only, never the whole file.
  * @returns undefined for a file that is no ELF, `broken` for one that only begins like one.
  */
-export function readElf(access: SyncAccess): Elf | BrokenElf | undefined {
-  return hasMagic(access) ? brokenOr(() => readParts(access)) : undefined;
-}
+export const readElf = remembered((access): Elf | BrokenElf | undefined =>
+  hasMagic(access) ? brokenOr(() => readParts(access)) : undefined,
+);
 
 function hasMagic(access: SyncAccess): boolean {
   if (access.size < 16) {

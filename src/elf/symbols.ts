@@ -39,16 +39,17 @@ function symbolsOf(access: SyncAccess, elf: Elf): readonly DynamicSymbol[] {
   const bytes = bytesAt(access, place.offset, count * entrySize, 'the dynamic symbols');
   const nameAt = openStrings(stringTable(access, elf), stringsCap);
   const fields = fieldsOf(bytes, elf);
-  return Array.from({ length: count - 1 }, (_, index) => {
-    const start = (index + 1) * entrySize;
+  const symbols: DynamicSymbol[] = [];
+  for (let start = entrySize; start < bytes.length; start += entrySize) {
     const info = bytes[start + (wide ? 4 : 12)] ?? 0;
-    return {
+    symbols.push({
       name: nameAt(fields.u32(start)),
       defined: fields.u16(start + (wide ? 6 : 14)) !== 0,
       binding: bindings[info >> 4] ?? 'other',
       type: info & 15,
-    };
-  });
+    });
+  }
+  return symbols;
 }
 
 function stringTable(access: SyncAccess, elf: Elf): Uint8Array {

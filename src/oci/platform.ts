@@ -124,8 +124,11 @@ function heightOf(variant: string): number {
   return Number(/^v(\d{1,4}(?:\.\d{1,4})?)$/.exec(variant)?.[1]);
 }
 
-/** The only processor that disks are made for. */
-const guestArchitecture = 'amd64';
+/** The processors that disks are made for, with what `dotnet publish` calls them. */
+const guestArchitectures: ReadonlyMap<string, string> = new Map([
+  ['amd64', 'x64'],
+  ['arm64', 'arm64'],
+]);
 
 /**
  * What to do where an image has `found` and not `wanted`: to publish it for the platform of the guest, or
@@ -139,12 +142,16 @@ export function hintFor(
 ): string | undefined {
   const [first] = found;
   if (first === undefined) return undefined;
-  const guest = `linux/${guestArchitecture}`;
-  const near = found.find((one) => one === guest || one.startsWith(`${guest}/`));
-  if (near !== undefined) return command(near);
-  return wanted.architecture === guestArchitecture
-    ? `publish it for ${guest}: docker buildx build --platform ${guest}, or dotnet publish --os linux --arch x64 /t:PublishContainer`
-    : command(first);
+  const isOf = (one: string, architecture: string): boolean =>
+    one === `linux/${architecture}` || one.startsWith(`linux/${architecture}/`);
+  const same = found.find((one) => isOf(one, wanted.architecture));
+  const near =
+    same ?? found.find((one) => [...guestArchitectures.keys()].some((a) => isOf(one, a)));
+  const arch = guestArchitectures.get(wanted.architecture);
+  if (arch === undefined || same !== undefined) return command(near ?? first);
+  const guest = `linux/${wanted.architecture}`;
+  const publish = `publish it for ${guest}: docker buildx build --platform ${guest}, or dotnet publish --os linux --arch ${arch} /t:PublishContainer`;
+  return near === undefined ? publish : `${publish}\nor, for other machines: ${command(near)}`;
 }
 
 function notFound(images: readonly Descriptor[], wanted: Platform): ConvertError {

@@ -28,13 +28,13 @@ const allInflatedCap = 1 << 30;
 export function unpackBundle(
   tree: Tree,
   contents: Contents,
-  { bundle, executable }: Pick<DotnetApp, 'bundle' | 'executable'>,
+  { bundle, executable, architecture }: Pick<DotnetApp, 'bundle' | 'executable' | 'architecture'>,
 ): readonly RootEdit[] {
   const program = lookup(tree, executable)?.node;
   if (bundle === undefined || program?.kind !== 'file') return [];
   const folder = `${bundleDirectory}/${baseName(executable)}/${bundle.id}`;
   const change = 'unpacked: the app would do so when it starts, and cannot on OSv';
-  const nodeOf = nodesIn(program, contents, executable);
+  const nodeOf = nodesIn(program, contents, { executable, architecture });
   return bundle.extracted.map((file) => put(`${folder}/${file.path}`, nodeOf(file), change));
 }
 
@@ -46,12 +46,16 @@ export function unpackBundle(
 export function unbundle(
   tree: Tree,
   contents: Contents,
-  { unbundle: wanted, executable }: Pick<DotnetApp, 'unbundle' | 'executable'>,
+  {
+    unbundle: wanted,
+    executable,
+    architecture,
+  }: Pick<DotnetApp, 'unbundle' | 'executable' | 'architecture'>,
 ): readonly RootEdit[] {
   const program = lookup(tree, executable)?.node;
   if (wanted === undefined || program?.kind !== 'file') return [];
   const change = `taken out of ${executable}, whose host cannot run`;
-  const nodeOf = nodesIn(program, contents, executable);
+  const nodeOf = nodesIn(program, contents, { executable, architecture });
   return [
     remove(executable, 'left out: its files are laid out, and its host cannot run'),
     ...wanted.files.map((file) => put(`${wanted.folder}/${file.path}`, nodeOf(file), change)),
@@ -62,7 +66,7 @@ export function unbundle(
 function nodesIn(
   program: FileNode,
   contents: Contents,
-  executable: string,
+  { executable, architecture }: Pick<DotnetApp, 'executable' | 'architecture'>,
 ): (file: BundledFile) => FileNode {
   const access = contentAccess(contents, program.content);
   const contentOf = contentsOn(access);
@@ -83,6 +87,7 @@ function nodesIn(
       throw unsuitable(
         executable,
         `the bundled file ${JSON.stringify(path)} of ${size} bytes does not inflate: ${reason}`,
+        architecture,
       );
     }
   };

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
-import { kernelSonames, libraryFolders } from '../dotnet/sonames.ts';
+import type { Architecture } from '../dotnet/architecture.ts';
+import { kernelSonames, libraryFoldersOf } from '../dotnet/sonames.ts';
 import { lookup } from '../tree/lookup.ts';
 import { symlink } from '../tree/nodes.ts';
 import type { DirectoryNode, Tree } from '../tree/tree.ts';
@@ -19,8 +20,11 @@ interface LibraryFolder {
 }
 
 /** Leaves out what OSv has itself: it would never be read. */
-export function removeSuppliedLibraries(tree: Tree): readonly RootEdit[] {
-  const folders = foldersOf(tree, libraryFolders);
+export function removeSuppliedLibraries(
+  tree: Tree,
+  architecture: Architecture,
+): readonly RootEdit[] {
+  const folders = foldersOf(tree, libraryFoldersOf(architecture));
   const isSupplied = (name: string): boolean => kernelSonames.has(name) || suppliedFile.test(name);
   return folders.flatMap(({ path: folder, node }) =>
     [...node.entries].flatMap(([name, entry]) => {
@@ -38,10 +42,10 @@ export function removeSuppliedLibraries(tree: Tree): readonly RootEdit[] {
 }
 
 /** Links in /usr/lib to the libraries of all other library folders. */
-export function linkLibraries(tree: Tree): readonly RootEdit[] {
+export function linkLibraries(tree: Tree, architecture: Architecture): readonly RootEdit[] {
   const [destination] = foldersOf(tree, [searched]);
   const taken = new Set(destination?.node.entries.keys());
-  return foldersOf(tree, libraryFolders)
+  return foldersOf(tree, libraryFoldersOf(architecture))
     .filter(({ path }) => path !== destination?.path)
     .flatMap(({ path: folder, node }) =>
       [...node.entries.keys()].flatMap((name) => {

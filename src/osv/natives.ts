@@ -3,7 +3,10 @@ import { type Files, isFile } from '../dotnet/files.ts';
 import { kernelSonames } from '../dotnet/sonames.ts';
 import { type Elf, machines } from '../elf/elf.ts';
 import { readElf } from '../elf/read.ts';
+import { readRelocations, referredSymbols } from '../elf/relocations.ts';
 import { type DynamicSymbol, readSymbols } from '../elf/symbols.ts';
+import type { SyncAccess } from '../tree/access.ts';
+import { remembered } from '../tree/remembered.ts';
 
 /** A program or library that OSv loads, with what it has and what it lacks. */
 export interface Native {
@@ -26,7 +29,7 @@ const searchCap = 1 << 18;
 
 /**
  * What OSv loads for `roots`, which are paths of programs and libraries in the guest: they themselves,
- * what they need, and what that needs. Files for another machine, damaged ones, and what the kernel has
+ * what they need, and what that needs. Files for another processor, damaged ones, and what the kernel has
  * itself are left out.
  */
 export function loadedNatives(files: Files, roots: readonly string[]): readonly Native[] {
@@ -46,9 +49,8 @@ export function loadedNatives(files: Files, roots: readonly string[]): readonly 
     seen.add(real);
     const read = files.read(real, (access) => {
       const elf = readElf(access);
-      if (elf?.kind !== 'elf' || elf.machine !== machines.x64) return undefined;
-      const symbols = readSymbols(access, elf);
-      return 'kind' in symbols ? undefined : { elf, symbols };
+      const isOurs = elf?.kind === 'elf' && elf.machine === machines[files.architecture];
+      return isOurs ? readNative(access) : undefined;
     });
     if (read === undefined) continue;
     symbolsLeft -= read.symbols.length;
@@ -62,6 +64,28 @@ export function loadedNatives(files: Files, roots: readonly string[]): readonly 
     natives.push({ path: real, symbols: read.symbols, lacking });
   }
   return natives;
+}
+
+/** Both what an app reaches and what it calls are told by the natives of a guest. */
+const readNative = remembered((access) => {
+  const elf = readElf(access);
+  if (elf?.kind !== 'elf') return undefined;
+  const symbols = readSymbols(access, elf);
+  if ('kind' in symbols) return undefined;
+  return { elf, symbols: elf.machine === machines.arm64 ? called(access, elf, symbols) : symbols };
+});
+
+/** What coreclr for arm64 names in inline assembly stands among its symbols, and nothing refers to it. */
+function called(
+  access: SyncAccess,
+  elf: Elf,
+  symbols: readonly DynamicSymbol[],
+): readonly DynamicSymbol[] {
+  const relocations = readRelocations(access, elf);
+  if ('kind' in relocations) return symbols;
+  const referred = referredSymbols(relocations);
+  // The first symbol of the file, an empty one, is not among them.
+  return symbols.filter(({ defined }, index) => defined || referred.has(index + 1));
 }
 
 function libraryFor(

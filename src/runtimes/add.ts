@@ -3,7 +3,7 @@ import type { DotnetApp } from '../dotnet/app.ts';
 import { type ChosenRuntime, chooseRuntime } from '../dotnet/choose.ts';
 import type { FoundLibrary } from '../dotnet/closure.ts';
 import { filesOfTree } from '../dotnet/files.ts';
-import { hostFiles } from '../dotnet/host-files.ts';
+import { hostFilesFor } from '../dotnet/host-files.ts';
 import { type LibraryPlan, planLibraries } from '../dotnet/libraries.ts';
 import { planPack } from '../dotnet/pack.ts';
 import type { PullOptions } from '../pull/pull.ts';
@@ -73,7 +73,13 @@ export async function addRuntime(
     hostEnv: options.hostEnv,
   });
   const used = storedFrom(runtime, stored);
-  const libraries = planLibraries(app, runtime, filesOfTree(tree, contents), hostFiles, added);
+  const libraries = planLibraries(
+    app,
+    runtime,
+    filesOfTree(tree, contents, app.architecture),
+    hostFilesFor(app.architecture),
+    added,
+  );
   const pack = planPack(runtime, libraries.added);
   const packed = pack === undefined ? undefined : await packOnce(store, pack, options);
   warnIfUnlocked(runtime, options);

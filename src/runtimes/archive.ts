@@ -48,7 +48,7 @@ export async function openRuntimeArchive(
     if (!(error instanceof StoreError) || error.code !== 'LAYER_CORRUPT') throw error;
     throw new ConvertError(
       'ARCHIVE_INVALID',
-      `reading the runtime ${path}: found no whole tar (${error.message}), wanted one as it is published: aspnetcore-runtime-VERSION-linux-x64.tar.gz`,
+      `reading the runtime ${path}: found no whole tar (${error.message}), wanted one as it is published: aspnetcore-runtime-VERSION-linux-x64.tar.gz (or -arm64)`,
       {
         hint: 'compare its SHA512 with the one beside the download, and fetch it again',
         cause: error,

@@ -23,8 +23,8 @@ export type RuntimeChoice =
  * `runtime/NAME[@DIGEST]` is a kept runtime; what begins with `.` or `/` is a path; what has a `:` or an
  * `@` is an image; a single word is a kept runtime or a folder here; anything else is a folder where there
  * is one, else an image.
- * @throws ConvertError `USAGE` for a word that is both; `RUNTIME_NOT_FOUND` for one that is neither, and
- * for a path that leads nowhere; StoreError `DIGEST_INVALID`.
+ * @throws ConvertError `USAGE` for a word that is both, and for what is no digest; `RUNTIME_NOT_FOUND` for one
+ * that is neither, and for a path that leads nowhere.
  */
 export async function parseRuntimeChoice(store: Store, text: string): Promise<RuntimeChoice> {
   if (text === 'auto' || text === 'image' || text === 'host') return { kind: text };
@@ -56,7 +56,20 @@ async function parseKept(store: Store, text: string): Promise<RuntimeChoice> {
   if ((await getKeptRef(store, name)) === undefined) {
     throw await noSuchRuntime(store, 'choosing', name);
   }
-  return { kind: 'kept', name, ...(digest !== undefined && { digest: parseDigest(digest) }) };
+  return { kind: 'kept', name, ...(digest !== undefined && { digest: digestIn(text, digest) }) };
+}
+
+/** What was typed is not what was found damaged. */
+function digestIn(text: string, digest: string): Digest {
+  try {
+    return parseDigest(digest);
+  } catch (cause) {
+    throw new ConvertError(
+      'USAGE',
+      `choosing the runtime ${text.slice(0, 200)}: found the digest ${JSON.stringify(digest.slice(0, 80))}, wanted sha256: and 64 lower-case hex digits`,
+      { hint: 'osv-convert runtime ls', cause },
+    );
+  }
 }
 
 function pathChoice(path: string, found: Stats | undefined): RuntimeChoice {

@@ -1,9 +1,10 @@
 import { realpath } from 'node:fs/promises';
 import type { Store } from '../../store/index.ts';
+import { type Architecture, architectureOfPlatform } from '../dotnet/architecture.ts';
 import type { RuntimeCandidate } from '../dotnet/choose.ts';
 import type { LibraryPlace } from '../dotnet/closure.ts';
 import { filesOfTree } from '../dotnet/files.ts';
-import { hostFiles } from '../dotnet/host-files.ts';
+import { hostFilesFor } from '../dotnet/host-files.ts';
 import { readDotnetFolder } from '../dotnet/installed.ts';
 import { parseKeptName } from '../dotnet/kept-refs.ts';
 import { type KeptRuntime, nameRuntime } from '../dotnet/kept-runtimes.ts';
@@ -36,6 +37,8 @@ export interface KeepOptions extends PullOptions {
  * archive have none. So a kept runtime is all that a framework-dependent app needs besides itself, on any
  * machine. A build takes of them what it would take of a host: libraries of the app's own image win, and
  * an image for glibc without ICU runs with the invariant globalization.
+ *
+ * It is for x64 or arm64, by `platform` where that is given, else by what it is found to be.
  *
  * The same runtime and libraries give the same layer; the manifest tells where they are from as well, but
  * no path of the host.
@@ -72,27 +75,35 @@ async function findRuntime(
   from: string,
   options: KeepOptions,
 ): Promise<FoundRuntime> {
+  const { platform } = options;
+  const architectures: readonly Architecture[] =
+    platform === undefined ? ['x64', 'arm64'] : [architectureOfPlatform(platform)];
   switch (choice.kind) {
     case 'host': {
-      const candidates = findHostRuntimes(options.hostEnv).map((folder): RuntimeCandidate => {
-        return { from: 'host', files: hostFiles, folder };
-      });
+      const candidates = architectures.map(hostFilesFor).flatMap((files) =>
+        findHostRuntimes(options.hostEnv, files).map((folder): RuntimeCandidate => {
+          return { from: 'host', files, folder };
+        }),
+      );
       return { candidates, places: [], origin: 'host' };
     }
     case 'folder': {
-      const folder = readDotnetFolder(hostFiles, await realpath(choice.path));
-      const candidates: RuntimeCandidate[] = folder
-        ? [{ from: 'folder', files: hostFiles, folder }]
-        : [];
+      const path = await realpath(choice.path);
+      const candidates = architectures.map(hostFilesFor).flatMap((files): RuntimeCandidate[] => {
+        const folder = readDotnetFolder(files, path);
+        return folder ? [{ from: 'folder', files, folder }] : [];
+      });
       return { candidates, places: [], origin: 'folder' };
     }
     case 'file': {
       const { tree, name, digest } = await openRuntimeArchive(store, open, choice.path, options);
-      return { ...inTree(open, tree), origin: `archive ${name} ${digest}` };
+      return { ...inTree(open, tree, architectures), origin: `archive ${name} ${digest}` };
     }
     case 'reference': {
       const { tree, image } = await openReference(store, open, choice.text, options);
-      return { ...inTree(open, tree), origin: `image ${image.name} ${image.descriptor.digest}` };
+      const own = [architectureOfPlatform(image.platform)];
+      const origin = `image ${image.name} ${image.descriptor.digest}`;
+      return { ...inTree(open, tree, own), origin };
     }
     default:
       throw new ConvertError(
@@ -103,12 +114,18 @@ async function findRuntime(
   }
 }
 
-function inTree({ contents }: OpenLayers, tree: Tree): Omit<FoundRuntime, 'origin'> {
-  const files = filesOfTree(tree, contents);
-  const candidates = findDotnetFolders(files, new Map()).map((folder): RuntimeCandidate => {
-    return { from: 'reference', files, folder };
-  });
-  return { candidates, places: [{ from: 'reference', files }] };
+function inTree(
+  { contents }: OpenLayers,
+  tree: Tree,
+  architectures: readonly Architecture[],
+): Omit<FoundRuntime, 'origin'> {
+  const all = architectures.map((one) => filesOfTree(tree, contents, one));
+  const candidates = all.flatMap((files) =>
+    findDotnetFolders(files, new Map()).map((folder): RuntimeCandidate => {
+      return { from: 'reference', files, folder };
+    }),
+  );
+  return { candidates, places: all.map((files) => ({ from: 'reference', files })) };
 }
 
 async function keep(
@@ -118,7 +135,9 @@ async function keep(
   { name, onEvent, signal }: KeepOptions,
 ): Promise<KeptRuntime> {
   const runtime = wholeRuntime(candidates, from);
-  const { added, missing } = librariesOfRuntime(runtime, places);
+  const { architecture } = runtime.files;
+  const own = places.filter(({ files }) => files.architecture === architecture);
+  const { added, missing } = librariesOfRuntime(runtime, own);
   for (const { soname, neededBy } of missing.filter(({ required }) => required)) {
     onEvent?.({
       event: 'warning',
@@ -131,6 +150,6 @@ async function keep(
   const call = signal === undefined ? {} : { signal };
   const { diffID, size } = await store.layers.write(packTar(pack, call), call);
   const { frameworks, hostfxr } = runtime;
-  const content = { frameworks, hostfxr, layer: diffID, size, origin };
+  const content = { architecture, frameworks, hostfxr, layer: diffID, size, origin };
   return await nameRuntime(store, name ?? usualName(runtime), content);
 }

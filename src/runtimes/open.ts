@@ -1,5 +1,6 @@
 import type { Store } from '../../store/index.ts';
 import type { DotnetApp } from '../dotnet/app.ts';
+import type { Architecture } from '../dotnet/architecture.ts';
 import { chooseRuntime, type RuntimeSource, requireDotnetFolder } from '../dotnet/choose.ts';
 import { filesOfTree } from '../dotnet/files.ts';
 import { inOrderOfUse, listKeptRuntimes } from '../dotnet/kept-runtimes.ts';
@@ -20,6 +21,7 @@ export interface OpenedRuntimes {
 
 /**
  * What `--runtime` names, open; undefined where it names nothing but `auto`.
+ * @param architecture of the image it is for.
  * @throws ConvertError as `parseRuntimeChoice`, `openKept` and `openReference` do; `USAGE` for a file;
  * `RUNTIME_NOT_FOUND` for a folder or an image without .NET.
  */
@@ -27,6 +29,7 @@ export async function openNamedRuntime(
   store: Store,
   open: OpenLayers,
   options: RuntimeOptions,
+  architecture: Architecture,
 ): Promise<OpenedRuntimes | undefined> {
   const choice = await parseRuntimeChoice(store, options.runtime ?? 'auto');
   switch (choice.kind) {
@@ -36,7 +39,7 @@ export async function openNamedRuntime(
     case 'host':
       return { source: choice.kind, stored: [] };
     case 'folder':
-      return { source: { folder: requireDotnetFolder(choice.path) }, stored: [] };
+      return { source: { folder: requireDotnetFolder(choice.path, architecture) }, stored: [] };
     case 'file':
       throw new ConvertError(
         'USAGE',
@@ -46,7 +49,9 @@ export async function openNamedRuntime(
     case 'kept':
       return ofStored(await openKept(store, open, choice, options));
     default:
-      return ofStored(requireDotnet(await openReference(store, open, choice.text, options)));
+      return ofStored(
+        requireDotnet(await openReference(store, open, choice.text, options), architecture),
+      );
   }
 }
 
@@ -59,15 +64,16 @@ export async function openAnyRuntime(
   options: RuntimeOptions,
 ): Promise<OpenedRuntimes> {
   const suffices = !app.needsRuntime || imageSuffices(open, tree, app, options);
-  return { source: 'auto', stored: suffices ? [] : await openAllKept(store, open, options) };
+  return { source: 'auto', stored: suffices ? [] : await openAllKept(store, open, app, options) };
 }
 
 function ofStored(one: StoredRuntime): OpenedRuntimes {
   return { source: one, stored: [one] };
 }
 
-function requireDotnet(one: StoredRuntime): StoredRuntime {
-  if (findDotnetFolders(filesOfTree(one.tree, one.contents), new Map()).length > 0) return one;
+function requireDotnet(one: StoredRuntime, architecture: Architecture): StoredRuntime {
+  const files = filesOfTree(one.tree, one.contents, architecture);
+  if (findDotnetFolders(files, new Map()).length > 0) return one;
   throw new ConvertError(
     'RUNTIME_NOT_FOUND',
     `choosing the runtime ${one.image.name}: found no .NET in that image, wanted one with dotnet, host/fxr and shared`,
@@ -91,14 +97,17 @@ function imageSuffices(
   }
 }
 
-/** A lock file leaves only those that it names. */
+/** Those for the processor of the app; a lock file leaves only those that it names. */
 async function openAllKept(
   store: Store,
   open: OpenLayers,
+  { architecture }: Pick<DotnetApp, 'architecture'>,
   options: RuntimeOptions,
 ): Promise<readonly StoredRuntime[]> {
   const { lock } = options;
-  const kept = inOrderOfUse(await listKeptRuntimes(store));
+  const kept = inOrderOfUse(await listKeptRuntimes(store)).filter(
+    (one) => one.architecture === architecture,
+  );
   const opened: StoredRuntime[] = [];
   for (const { name } of kept) {
     if (lock !== undefined && !Object.hasOwn(lock.images, name)) continue;

@@ -1,5 +1,7 @@
 import type { Digest, Store } from '../../store/index.ts';
+import { architectureNames } from '../dotnet/architecture.ts';
 import type { RuntimePlace } from '../dotnet/choose.ts';
+import { getKeptRef } from '../dotnet/kept-refs.ts';
 import { ConvertError } from '../error.ts';
 import type { StoredImage } from '../pull/image.ts';
 import { obtain, type PullOptions } from '../pull/pull.ts';
@@ -31,7 +33,9 @@ export async function openKept(
   { name, digest }: { readonly name: string; readonly digest?: Digest },
   options: PullOptions,
 ): Promise<StoredRuntime> {
-  const image = await obtain(store, `store:${name}`, { ...options, platform: 'linux/amd64' });
+  const kept = await getKeptRef(store, name);
+  const platform = `linux/${architectureNames[kept?.architecture ?? 'x64'].oci}`;
+  const image = await obtain(store, `store:${name}`, { ...options, platform });
   const found = image.descriptor.digest;
   if (digest !== undefined && digest !== found) {
     throw new ConvertError(

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Kernel } from '../../src/osv/kernel.ts';
+import type { Kernel, KernelArchitecture } from '../../src/osv/kernel.ts';
 import { addKernel, listKernels } from '../../src/osv/kernels.ts';
 import { openStore, type Store } from '../../store/index.ts';
 import { buildProbe } from './probe/build.ts';
@@ -15,24 +15,27 @@ export function defaultStorePath(): string {
   return process.env['OSV_CONVERT_STORE'] ?? join(data, 'osv-convert');
 }
 
-/** A real OSv kernel with hidden symbols and both forms in the default store, if there is one. */
-export async function findRealKernel(): Promise<
-  { readonly store: Store; readonly kernel: Kernel } | undefined
-> {
+/** A real OSv kernel with hidden symbols in the default store, with all forms that boot, if there is one. */
+export async function findRealKernel(
+  architecture: KernelArchitecture = 'x86_64',
+): Promise<{ readonly store: Store; readonly kernel: Kernel } | undefined> {
   const store = await openStore(defaultStorePath());
   const kernels = await listKernels(store);
   const fits = ({ kernel }: (typeof kernels)[number]): boolean =>
-    kernel.architecture === 'x86_64' &&
+    kernel.architecture === architecture &&
     kernel.symbols === 'hidden' &&
     kernel.loader !== undefined &&
-    kernel.elf !== undefined;
+    (architecture === 'aarch64' || kernel.elf !== undefined);
   const found = kernels.find((one) => one.isDefault && fits(one)) ?? kernels.find(fits);
   return found === undefined ? undefined : { store, kernel: found.kernel };
 }
 
 /** Puts the real kernel of the default store into `store`, under its name. */
-export async function copyRealKernel(store: Store): Promise<Kernel | undefined> {
-  const real = await findRealKernel();
+export async function copyRealKernel(
+  store: Store,
+  architecture: KernelArchitecture = 'x86_64',
+): Promise<Kernel | undefined> {
+  const real = await findRealKernel(architecture);
   if (real === undefined) return undefined;
   const files = [real.kernel.loader, real.kernel.elf].filter((file) => file !== undefined);
   const sources = await Promise.all(

@@ -1,8 +1,9 @@
 import type { DotnetApp } from '../../dotnet/app.ts';
+import { architectureNames } from '../../dotnet/architecture.ts';
 import type { Files } from '../../dotnet/files.ts';
 import { isInvariant } from '../../dotnet/icu.ts';
 import { mayHold } from '../../dotnet/markers.ts';
-import { readAssembly } from '../../dotnet/metadata/assembly.ts';
+import { readImports } from '../../dotnet/metadata/assembly.ts';
 import { readElf } from '../../elf/read.ts';
 import type { SyncAccess } from '../../tree/access.ts';
 import type { Native } from '../natives.ts';
@@ -52,12 +53,15 @@ export function librariesByName(
 }
 
 /** Folders in which the OpenSSL of distributions looks for its modules (`MODULESDIR`, openssl-env(7)). */
-const opensslModules = ['', '64', '/x86_64-linux-gnu'].map((lib) => `/usr/lib${lib}/ossl-modules`);
+function opensslModules({ architecture }: Files): readonly string[] {
+  const multiarch = `/${architectureNames[architecture].gnu}-linux-gnu`;
+  return ['', '64', multiarch].map((lib) => `/usr/lib${lib}/ossl-modules`);
+}
 
 /** What libraries that are loaded open by name themselves: OpenSSL its modules. */
 export function openedByLoaded(loaded: readonly Native[], files: Files): readonly string[] {
   if (!loaded.some(({ path }) => /\/libcrypto\.so/.test(path))) return [];
-  return opensslModules.flatMap((folder) =>
+  return opensslModules(files).flatMap((folder) =>
     files
       .list(folder)
       .filter((name) => name.endsWith('.so'))
@@ -68,7 +72,7 @@ export function openedByLoaded(loaded: readonly Native[], files: Files): readonl
 function importedNames(files: Files, assemblies: readonly string[]): ReadonlySet<string> {
   const names = new Set<string>();
   for (const path of assemblies) {
-    for (const { library } of files.read(path, readAssembly)?.imports ?? []) {
+    for (const { library } of files.read(path, readImports) ?? []) {
       for (const name of [library, `lib${library}.so`, `${library}.so`, `lib${library}`]) {
         names.add(name);
       }

@@ -1,10 +1,11 @@
+import { folderOf } from '../../dotnet/command.ts';
 import { withoutAssets } from '../../dotnet/deps-json.ts';
 import { hostJsonCap } from '../../dotnet/runtimeconfig.ts';
 import { type Contents, readFile } from '../../tree/contents.ts';
 import { type Edit, editTree } from '../../tree/edit.ts';
+import { lookup } from '../../tree/lookup.ts';
 import { fileOfBytes } from '../../tree/nodes.ts';
 import type { DirectoryNode, FileNode, Node, Tree } from '../../tree/tree.ts';
-import { walkTree } from '../../tree/walk.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Where nothing is kept, a folder is; OSv mounts over the first four. */
@@ -25,11 +26,16 @@ export function keptTree(
     ...foldersAbove([...verdicts.keys()].filter(isKept)),
     ...foldersAbove([...alwaysThere, ...folders].map((path) => `${path}/`)),
   ]);
-  const root = folderOf(tree.root, '', wanted, isKept);
-  return editTree({ root }, depsEdits({ root }, contents, verdicts));
+  const root = keptFolder(tree.root, '', wanted, isKept);
+  const lossy = foldersAbove([...verdicts.keys()].filter((path) => !isKept(path)));
+  const isLossy = (folder: string): boolean => folder === '' || lossy.has(folder);
+  const deps = [...verdicts.keys()].filter(
+    (path) => path.endsWith('.deps.json') && isKept(path) && isLossy(folderOf(path)),
+  );
+  return editTree({ root }, depsEdits({ root }, contents, verdicts, deps));
 }
 
-function folderOf(
+function keptFolder(
   folder: DirectoryNode,
   path: string,
   wanted: ReadonlySet<string>,
@@ -41,7 +47,7 @@ function folderOf(
     if (node.kind !== 'directory') {
       if (isKept(below)) entries.set(name, node);
     } else if (wanted.has(below) || isKept(below)) {
-      entries.set(name, folderOf(node, below, wanted, isKept));
+      entries.set(name, keptFolder(node, below, wanted, isKept));
     }
   }
   return { ...folder, entries };
@@ -51,10 +57,12 @@ function depsEdits(
   tree: Tree,
   contents: Contents,
   verdicts: ReadonlyMap<string, Verdict>,
+  paths: readonly string[],
 ): readonly Edit[] {
-  return [...walkTree(tree)].flatMap(({ path, node }): Edit[] => {
-    if (node.kind !== 'file' || !path.endsWith('.deps.json')) return [];
-    const folder = path.slice(0, path.lastIndexOf('/'));
+  return paths.flatMap((path): Edit[] => {
+    const node = lookup(tree, path, { follow: false })?.node;
+    if (node?.kind !== 'file') return [];
+    const folder = folderOf(path);
     const isGone = (asset: string): boolean =>
       'dropped' in (verdicts.get(`${folder}/${asset}`) ?? {});
     const changed = withoutAssets(depsJsonOf(contents, node), isGone);

@@ -55,34 +55,42 @@ export function reachable(
   started: Started,
   options: ReachOptions,
 ): Reachable {
-  const verdicts = judgeAll(tree, started, options);
+  const { verdicts, files, links } = judgeAll(tree, started, options);
   const keep = (path: string, reason: KeptFor): void => {
     const verdict = verdicts.get(path);
     if (verdict && 'dropped' in verdict && verdict.dropped !== 'asked') {
       verdicts.set(path, { kept: reason });
     }
   };
-  keepNatives(filesOfTree(tree, contents), verdicts, started, keep);
-  keepTargets(tree, verdicts, keep);
-  keepLinks(tree, verdicts, keep);
+  keepNatives(filesOfTree(tree, contents, started.app.architecture), verdicts, started, keep);
+  keepTargets(tree, verdicts, links, keep);
+  keepLinks(tree, verdicts, links, keep);
   requireProgram(tree, verdicts, started);
   return {
     tree: keptTree(tree, contents, verdicts, [
       started.app.workingDirectory,
       ...(started.ramfs ?? []),
     ]),
-    ...totalsOf(tree, verdicts),
+    ...totalsOf(files, verdicts),
   };
 }
 
 type Verdicts = Map<string, Verdict>;
 
-/** Every file, link, device and empty folder, by its path. */
+/** A tree's parts, each in the order of a walk. */
+interface Judged {
+  /** Of every file, link, device and empty folder, by its path. */
+  readonly verdicts: Verdicts;
+  readonly files: readonly { readonly path: string; readonly size: number }[];
+  /** Paths. */
+  readonly links: ReadonlySet<string>;
+}
+
 function judgeAll(
   tree: Tree,
   { app, runtime, ramfs = [] }: Started,
   options: ReachOptions,
-): Verdicts {
+): Judged {
   const judge = judgeOf(tree, app, runtime);
   const isDropped = matcherOf(options.drop);
   const isKept = matcherOf(options.keep);
@@ -90,17 +98,21 @@ function judgeAll(
   const verdicts: Verdicts = new Map();
   let beside: DirectoryNode['entries'] = new Map();
   const folders = new Map([['', tree.root.entries]]);
+  const files: { path: string; size: number }[] = [];
+  const links = new Set<string>();
   for (const { path, node } of walkTree(tree)) {
     if (node.kind === 'directory') {
       folders.set(path === '/' ? '' : path, node.entries);
       if (node.entries.size > 0) continue;
     }
+    if (node.kind === 'file') files.push({ path, size: node.content.size });
+    if (node.kind === 'symlink') links.add(path);
     beside = folders.get(path.slice(0, path.lastIndexOf('/'))) ?? beside;
     if (isDropped(path)) verdicts.set(path, { dropped: 'asked' });
     else if (isKept(path) || asked.has(path)) verdicts.set(path, { kept: 'asked' });
     else verdicts.set(path, judge(path, beside));
   }
-  return verdicts;
+  return { verdicts, files, links };
 }
 
 type Keep = (path: string, reason: KeptFor) => void;
@@ -129,15 +141,14 @@ function keptBy(verdicts: Verdicts, ...reasons: readonly KeptFor[]): readonly st
 const leastDepth = 4;
 
 /** What kept links lead to. What is kept for that may have links of its own. */
-function keepTargets(tree: Tree, verdicts: Verdicts, keep: Keep): void {
-  const pending = [...verdicts];
+function keepTargets(tree: Tree, verdicts: Verdicts, links: ReadonlySet<string>, keep: Keep): void {
+  const pending = [...verdicts].filter(([path]) => links.has(path));
   // Of a hostile image each of many links may lead to the same folder of many files.
   const seen = new Set<string>();
   for (let next = pending.pop(); next; next = pending.pop()) {
     const [path, verdict] = next;
     if (!('kept' in verdict)) continue;
-    const node = lookup(tree, path, { follow: false })?.node;
-    const target = node?.kind === 'symlink' ? lookup(tree, path) : undefined;
+    const target = lookup(tree, path);
     if (target === undefined || seen.has(target.path)) continue;
     seen.add(target.path);
     const isPart = target.path.split('/').length >= leastDepth;
@@ -147,7 +158,9 @@ function keepTargets(tree: Tree, verdicts: Verdicts, keep: Keep): void {
       const before = verdicts.get(wanted);
       keep(wanted, verdict.kept);
       const after = verdicts.get(wanted);
-      if (after !== undefined && after !== before) pending.push([wanted, after]);
+      if (after !== undefined && after !== before && links.has(wanted)) {
+        pending.push([wanted, after]);
+      }
     }
   }
 }
@@ -159,13 +172,13 @@ function namesBelow(root: DirectoryNode): readonly string[] {
 }
 
 /** Links that lead to what is kept, so that it is found by all its names. */
-function keepLinks(tree: Tree, verdicts: Verdicts, keep: Keep): void {
+function keepLinks(tree: Tree, verdicts: Verdicts, links: ReadonlySet<string>, keep: Keep): void {
   const kept = [...verdicts].flatMap(([path, verdict]) => ('kept' in verdict ? [path] : []));
   const folders = foldersAbove(kept);
-  for (const [path, verdict] of verdicts) {
-    if ('kept' in verdict) continue;
+  for (const path of links) {
+    if ('kept' in (verdicts.get(path) ?? {})) continue;
     const target = lookup(tree, path);
-    if (target === undefined || target.path === path) continue;
+    if (target === undefined) continue;
     const reached = verdicts.get(target.path);
     if (reached && 'kept' in reached) keep(path, reached.kept);
     else if (folders.has(target.path)) keep(path, 'system-data');
@@ -184,16 +197,16 @@ function requireProgram(tree: Tree, verdicts: Verdicts, { app, program }: Starte
   }
 }
 
-function totalsOf(tree: Tree, verdicts: Verdicts): Pick<Reachable, 'kept' | 'dropped'> {
+function totalsOf(files: Judged['files'], verdicts: Verdicts): Pick<Reachable, 'kept' | 'dropped'> {
   const kept: Record<string, { files: number; bytes: number }> = {};
   const dropped: Record<string, { files: number; bytes: number }> = {};
-  for (const { path, node } of walkTree(tree)) {
-    const verdict = node.kind === 'file' ? verdicts.get(path) : undefined;
-    if (verdict === undefined || node.kind !== 'file') continue;
+  for (const { path, size } of files) {
+    const verdict = verdicts.get(path);
+    if (verdict === undefined) continue;
     const [totals, reason] =
       'kept' in verdict ? [kept, verdict.kept] : ([dropped, verdict.dropped] as const);
     const total = totals[reason] ?? { files: 0, bytes: 0 };
-    totals[reason] = { files: total.files + 1, bytes: total.bytes + node.content.size };
+    totals[reason] = { files: total.files + 1, bytes: total.bytes + size };
   }
   return { kept, dropped };
 }

@@ -17,6 +17,8 @@ type Names = Pick<ReadonlySet<string>, 'has'>;
 interface Zone {
   /** Absolute, free of links. */
   readonly folder: string;
+  /** `folder` with a slash: how what lies in it begins. */
+  readonly below: string;
   readonly reason: KeptFor;
 }
 
@@ -32,10 +34,10 @@ export function judgeOf(tree: Tree, app: DotnetApp, runtime: ChosenRuntime | und
   const hasCollector = !choosesCollector(app);
   return (path, beside) => {
     if (otherTimeZones.test(path)) return { dropped: 'distribution' };
-    const zone = zones.find(({ folder }) => path.startsWith(`${folder}/`) || path === folder);
+    const zone = zones.find(({ folder, below }) => path.startsWith(below) || path === folder);
     if (zone !== undefined) {
       if (hasCollector && isSpareCollector(path)) return { dropped: 'other-collector' };
-      const unused = unusedFor(path.slice(zone.folder.length + 1), beside);
+      const unused = unusedFor(path.slice(zone.folder.length + 1), beside, app.architecture);
       return unused === undefined ? { kept: zone.reason } : { dropped: unused };
     }
     if (own(path)) return { kept: 'app' };
@@ -70,7 +72,7 @@ function zonesOf(
 }
 
 function zone(folder: string, reason: KeptFor): Zone {
-  return { folder, reason };
+  return { folder, below: `${folder}/`, reason };
 }
 
 /** Files of an app that lies in a folder of many. */

@@ -9,8 +9,8 @@ import { core, describeImage, failureOf, managed, singleFile } from './image-bui
 /** A few times what these take on a slow machine; without its cap each takes minutes, or all memory. */
 const limit = 30_000;
 
-const shell = (script: string, ...parameters: readonly string[]) => ({
-  Entrypoint: ['/bin/sh', '-c', script, ...parameters],
+const shell = (script: string, parameters: readonly string[] = []) => ({
+  Entrypoint: ['/bin/sh', '-c', script].concat(parameters),
 });
 
 const many = (text: string, count: number): string[] => new Array<string>(count).fill(text);
@@ -29,7 +29,7 @@ describe('describeApp', () => {
     ],
     [
       'a script repeats many parameters',
-      shell('dotnet "$@" '.repeat(10_000), 'sh', ...many('', 10_000)),
+      shell('dotnet "$@" '.repeat(10_000), ['sh'].concat(many('', 10_000))),
     ],
     [
       'a script of many commands has many variables',
@@ -47,7 +47,7 @@ describe('describeApp', () => {
       'a long name is looked for in many folders',
       { Entrypoint: ['d'.repeat(500_000)], Env: [`PATH=${':'.repeat(500_000)}`] },
     ],
-    ['dotnet gets many words', shell('dotnet "$@"', 'sh', ...many('', 400_000))],
+    ['dotnet gets many words', shell('dotnet "$@"', ['sh'].concat(many('', 400_000)))],
   ])('finds no app at once when %s', { timeout: limit }, (_what, config) => {
     const { code, message } = failureOf(() => describeImage(app, config));
     expect(code).toBe('APP_NOT_FOUND');

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readAssembly } from '../../../src/dotnet/metadata/assembly.ts';
+import { readAssembly, readImports } from '../../../src/dotnet/metadata/assembly.ts';
 import type { SyncAccess } from '../../../src/tree/access.ts';
 import { findProgram } from '../../support/docker-registry.ts';
 import { top } from '../../support/top.ts';
@@ -36,6 +36,7 @@ describe('readAssembly', () => {
     ['one whose metadata is cut off', consoleApp.subarray(0, 1500)],
   ])('gives undefined when the file is %s', (_what, bytes) => {
     expect(readAssembly(accessOf(bytes))).toBeUndefined();
+    expect(readImports(accessOf(bytes))).toBeUndefined();
   });
 
   test('gives an assembly or undefined when any bytes of one are changed', () => {
@@ -64,7 +65,9 @@ describe('readAssembly', () => {
       expect(files.length).toBeGreaterThan(100);
       const imports = new Set<string>();
       for (const file of files) {
-        const assembly = readAssembly(accessOf(readFileSync(join(shared, file))));
+        const access = accessOf(readFileSync(join(shared, file)));
+        const assembly = readAssembly(access);
+        expect(readImports(access)).toEqual(assembly?.imports);
         expect(file).toContain(`${assembly?.name}.dll`);
         for (const { library } of assembly?.imports ?? []) imports.add(library);
       }

@@ -279,7 +279,9 @@ describe('chooseRuntime', () => {
   test('takes the folder or the other image it is given', () => {
     const folder = writeFiles('given', runtime({ core: ['8.0.9'] }, { root: '' }));
     expect(
-      choose(asks('8.0.0'), runtime({ core: ['8.0.4'] }), { folder: requireDotnetFolder(folder) }),
+      choose(asks('8.0.0'), runtime({ core: ['8.0.4'] }), {
+        folder: requireDotnetFolder(folder, 'x64'),
+      }),
     ).toMatchObject({
       from: 'folder',
       path: folder,
@@ -361,7 +363,7 @@ describe('chooseRuntime', () => {
       code: 'RUNTIME_NOT_FOUND',
       message: expect.stringContaining('wanted Microsoft.NETCore.App 8.0.0 for linux-x64'),
     });
-    expect(failureOf(() => requireDotnetFolder(home))).toMatchObject({
+    expect(failureOf(() => requireDotnetFolder(home, 'x64'))).toMatchObject({
       code: 'RUNTIME_NOT_FOUND',
       message: expect.stringContaining(`reading the runtime at ${home}: found no .NET there`),
     });
@@ -564,7 +566,7 @@ async function listTar(tar: AsyncIterable<Uint8Array>) {
 
 describe('planPack and packTar', () => {
   const chosenAt = (path: string): ChosenRuntime | undefined =>
-    choose(asks('8.0.0'), {}, { folder: requireDotnetFolder(path) });
+    choose(asks('8.0.0'), {}, { folder: requireDotnetFolder(path, 'x64') });
 
   test('change the key when a file changes that keeps its name, size and time', () => {
     const folder = writeFiles('pack-again', runtime({ core: ['8.0.9'] }, { root: '' }));

@@ -6,7 +6,18 @@ export interface ElfParts {
   readonly soname?: string;
   readonly runpath?: string;
   readonly interpreter?: string;
-  readonly tls?: { readonly memorySize: number; readonly align: number };
+  readonly tls?: {
+    readonly memorySize: number;
+    readonly align: number;
+    readonly address?: number;
+    readonly fileSize?: number;
+  };
+  /** Types of relocations in DT_RELA and, `gap` bytes behind them, in DT_JMPREL; the addends count them. */
+  readonly relocations?: {
+    readonly table?: readonly number[];
+    readonly jumps?: readonly number[];
+    readonly gap?: number;
+  };
   readonly symbols?: readonly { readonly name: string; readonly defined: boolean }[];
   readonly sections?: readonly string[];
   readonly note?: {
@@ -28,10 +39,11 @@ export function buildElf(parts: ElfParts = {}): Uint8Array {
     symbolTable.writeUInt8(0x12, at + 4);
     symbolTable.writeUInt16LE(defined ? 1 : 0, at + 6);
   }
-  const tags: [number, number | 'strings' | 'size' | 'symbols' | 'hash'][] = [
+  const tags: [number, number | Place][] = [
     ...(parts.needed ?? []).map((name): [number, number] => [1, strings.add(name)]),
     ...(parts.soname === undefined ? [] : [[14, strings.add(parts.soname)] as [number, number]]),
     ...(parts.runpath === undefined ? [] : [[29, strings.add(parts.runpath)] as [number, number]]),
+    ...relocationTags(parts),
     [5, 'strings'],
     [10, 'size'],
     [6, 'symbols'],
@@ -58,13 +70,19 @@ export function buildElf(parts: ElfParts = {}): Uint8Array {
   const hashAt = place(hash);
   const interpreterAt = place(interpreter);
   const noteAt = place(note);
-  const values = {
+  const { table = [], jumps = [], gap = 0 } = parts.relocations ?? {};
+  const tableAt = place(relocationBytes(table, 0));
+  place(Buffer.alloc(gap));
+  const jumpsAt = place(relocationBytes(jumps, table.length));
+  const dynamic = Buffer.alloc(16 * tags.length);
+  const values: Record<Place, number> = {
     strings: stringsAt,
     size: strings.bytes().length,
     symbols: symbolsAt,
     hash: hashAt,
+    table: tableAt,
+    jumps: jumpsAt,
   };
-  const dynamic = Buffer.alloc(16 * tags.length);
   for (const [index, [tag, value]] of tags.entries()) {
     dynamic.writeBigUInt64LE(BigInt(tag), index * 16);
     dynamic.writeBigUInt64LE(
@@ -114,17 +132,54 @@ export function buildElf(parts: ElfParts = {}): Uint8Array {
   segment(0, 1, 0, position);
   segment(1, 2, dynamicAt, dynamic.length);
   segment(2, parts.interpreter === undefined ? 0 : 3, interpreterAt, interpreter.length);
-  segment(3, parts.tls === undefined ? 0 : 7, 0, 0, parts.tls?.memorySize, parts.tls?.align);
+  const { tls } = parts;
+  const { address = 0, fileSize = 0 } = tls ?? {};
+  segment(3, tls === undefined ? 0 : 7, address, fileSize, tls?.memorySize, tls?.align);
   segment(4, parts.note === undefined ? 0 : 4, noteAt, note.length, note.length, 4);
   return Buffer.concat([header, ...chunks, sectionTable]);
 }
 
+type Place = 'strings' | 'size' | 'symbols' | 'hash' | 'table' | 'jumps';
+
+function relocationTags({ relocations }: ElfParts): [number, number | Place][] {
+  const { table, jumps } = relocations ?? {};
+  return [
+    ...(table
+      ? ([
+          [7, 'table'],
+          [8, 24 * table.length],
+        ] as [number, number | Place][])
+      : []),
+    ...(jumps
+      ? ([
+          [23, 'jumps'],
+          [2, 24 * jumps.length],
+        ] as [number, number | Place][])
+      : []),
+  ];
+}
+
+/** R_AARCH64_JUMP_SLOT: of the symbol with the number of the entry. */
+const jumpSlot = 1026;
+
+function relocationBytes(types: readonly number[], first: number): Buffer {
+  const bytes = Buffer.alloc(24 * types.length);
+  for (const [index, type] of types.entries()) {
+    bytes.writeUInt32LE(type, 24 * index + 8);
+    bytes.writeUInt32LE(type === jumpSlot ? index + 1 : 0, 24 * index + 12);
+    bytes.writeUInt32LE(first + index, 24 * index + 16);
+  }
+  return bytes;
+}
+
 function stringTable() {
   let text = '\0';
+  let size = 1;
   return {
     add(name: string): number {
-      const at = Buffer.byteLength(text);
+      const at = size;
       text += `${name}\0`;
+      size += Buffer.byteLength(name) + 1;
       return at;
     },
     bytes: () => Buffer.from(text),

@@ -175,6 +175,18 @@ describe('readSymbols', () => {
   });
 });
 
+describe('readSymbols, names', () => {
+  test.each([
+    ['ASCII', ['malloc', '', 'free']],
+    ['not all of ASCII', ['malloc', 'größe', '関数', '']],
+  ])('gives them as they are when the table is %s', (_what, names) => {
+    const bytes = buildElf({ symbols: names.map((name) => ({ name, defined: true })) });
+    expect(readSymbols(accessOf(bytes), elfOf(bytes))).toMatchObject(
+      names.map((name) => ({ name })),
+    );
+  });
+});
+
 describe('readNotes', () => {
   test('reads name, type and description', () => {
     expect(readNotes(accessOf(sample), elfOf(sample))).toEqual([

@@ -136,8 +136,10 @@ test.each([
   [['linux/arm64'], 'linux/amd64', /^publish it for linux\/amd64: docker buildx build --platform /],
   [['windows/amd64', 'linux/arm64'], 'linux/amd64/v2', /dotnet publish --os linux --arch x64/],
   [['linux/arm64', 'linux/amd64/v3'], 'linux/amd64', /^take linux\/amd64\/v3$/],
-  [['linux/arm/v7', 'linux/amd64'], 'linux/arm64', /^take linux\/amd64$/],
-  [['linux/arm/v7'], 'linux/arm64', /^take linux\/arm\/v7$/],
+  [['linux/arm64/v8'], 'linux/amd64', /\nor, for other machines: take linux\/arm64\/v8$/],
+  [['linux/arm/v7', 'linux/amd64'], 'linux/arm64', /--arch arm64 .*\nor.*: take linux\/amd64$/],
+  [['linux/arm/v7'], 'linux/arm64', /^publish it for linux\/arm64: [^\n]*$/],
+  [['linux/arm/v7', 'linux/arm64'], 'linux/s390x', /^take linux\/arm64$/],
 ])('hintFor says of %j to who wants %s what helps', (found, wanted, hint) => {
   expect(hintFor(found, parsePlatform(wanted), (one) => `take ${one}`)).toMatch(hint);
 });

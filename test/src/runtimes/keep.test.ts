@@ -14,6 +14,7 @@ import {
   listKeptRuntimes,
   removeRuntime,
 } from '../../../src/dotnet/kept-runtimes.ts';
+import { machines } from '../../../src/elf/elf.ts';
 import { ConvertError } from '../../../src/error.ts';
 import { parsePlatform } from '../../../src/oci/platform.ts';
 import { withHealing } from '../../../src/pull/heal.ts';
@@ -122,7 +123,7 @@ const build = (
       treeOf(files),
       app,
       whole,
-      await openNamedRuntime(to, open, whole),
+      await openNamedRuntime(to, open, whole, 'x64'),
     );
   });
 
@@ -260,9 +261,9 @@ describe('keepRuntime', () => {
       'dotnet is linked to musl, wanted glibc',
     ],
     [
-      'is for arm64',
-      runtime({ core: ['10.0.1'] }, { root: '', elf: { machine: 183 } }),
-      'dotnet is for arm64, wanted x64',
+      'is for another processor than OSv runs on',
+      runtime({ core: ['10.0.1'] }, { root: '', elf: { machine: machines.arm } }),
+      'dotnet is for arm, wanted x64',
     ],
     ['has no hostfxr', without('libhostfxr.so'), 'found no .NET there'],
     ['has no hostpolicy', without('libhostpolicy.so'), 'has no libhostpolicy.so'],
@@ -278,6 +279,21 @@ describe('keepRuntime', () => {
     expect(error.message).toContain(found);
     expect(error.hint).toContain('https://dotnet.microsoft.com/');
     expect(await listKeptRuntimes(store)).toEqual([]);
+  });
+
+  it('keeps a folder for arm64 under a name of its own, as an image for it, unless x64 was asked for', async () => {
+    const files = runtime({ core: ['10.0.1'] }, { root: '', elf: { machine: machines.arm64 } });
+    const path = await folderOf('arm64', files);
+    const asked = { hostEnv: { PATH: '/nowhere' }, platform: 'linux/amd64' };
+    expect((await failureOf(keepRuntime(store, path, asked))).message).toContain(
+      'dotnet is for arm64, wanted x64',
+    );
+    const kept = await keep(path);
+    expect(kept).toMatchObject({ name: 'runtime/dotnet-10.0.1-arm64', architecture: 'arm64' });
+    expect(await listKeptRuntimes(store)).toEqual([kept]);
+    const ref = await store.refs.get(kept.name);
+    if (ref === undefined) throw new Error('it has a name');
+    expect((await loadImage(store, kept.name, ref)).platform).toBe('linux/arm64');
   });
 
   it('refuses a file that is no tar, ends early or holds no runtime', async () => {
@@ -414,6 +430,10 @@ describe('addRuntime', () => {
     expect(await failureOf(build({ runtime: 'runtime/gone' }))).toMatchObject({
       code: 'RUNTIME_NOT_FOUND',
       message: `choosing a runtime: found ${name}, wanted runtime/gone`,
+    });
+    expect(await failureOf(build({ runtime: `${name}@sha256:00` }))).toMatchObject({
+      code: 'USAGE',
+      message: expect.stringContaining('found the digest "sha256:00"'),
     });
   });
 
