@@ -188,8 +188,9 @@ export const callRules: readonly CallRule[] = [
     find: reference(
       /^(?:Microsoft\.Data\.Sqlite|Microsoft\.EntityFrameworkCore\.Sqlite|System\.Data\.SQLite|LiteDB|Serilog\.Sinks\.(?:Rolling)?File)$/,
     ),
-    consequence: 'the disk is read-only: this library can write below /tmp and a --tmpfs only',
-    fix: 'let it write below /tmp or a --tmpfs, which end with the machine, or keep the data on a server',
+    consequence:
+      'the disk is read-only: this library can write below /tmp, a --tmpfs and a --volume only',
+    fix: 'let it write below /tmp or a --tmpfs, which end with the machine, below a --volume, which stays, or keep the data on a server',
     ofAppOnly: true,
   },
   {

@@ -8,7 +8,7 @@ import type { RuleID } from './rules.ts';
 export type Severity = 'error' | 'warning' | 'note';
 
 /** The worst first. */
-export const severities: readonly Severity[] = ['error', 'warning', 'note'];
+const severities: readonly Severity[] = ['error', 'warning', 'note'];
 
 /** What is known beforehand of an app on OSv. */
 export interface Finding {

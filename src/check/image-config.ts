@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import type { ExecutionConfig } from '../oci/config.ts';
+import { dataObstacleAt } from '../osv/data-mounts.ts';
 import type { Finding } from './finding.ts';
 import { type IsWritable, isUsuallyWritable } from './writable.ts';
 
@@ -20,8 +21,14 @@ function volume(path: string): Finding {
     severity: 'warning',
     evidence: { found: `VOLUME ${path}` },
     consequence: 'the disk is read-only and nothing is mounted there: what writes to it fails',
-    fix: `--tmpfs ${posix.resolve('/', path)}, which begins empty and ends with the machine, or keep the data on a server`,
+    fix: fixOf(posix.resolve('/', path)),
   };
+}
+
+function fixOf(path: string): string {
+  const inMemory = `--tmpfs ${path}, which begins empty and ends with the machine`;
+  const kept = dataObstacleAt(path) === undefined ? `, --volume 1G:${path}, which stays` : '';
+  return `${inMemory}${kept}, or keep the data on a server`;
 }
 
 /** Signals that end a process as SIGTERM does, by name and number. */

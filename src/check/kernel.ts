@@ -1,5 +1,7 @@
 import type { DotnetApp } from '../dotnet/app.ts';
+import { architectureNames } from '../dotnet/architecture.ts';
 import type { Kernel } from '../osv/kernel.ts';
+import { fetchCommandFor } from '../osv/kernel-needs.ts';
 import type { Finding } from './finding.ts';
 
 /**
@@ -8,34 +10,36 @@ import type { Finding } from './finding.ts';
  */
 export function checkKernel(
   kernel: Kernel,
-  app: Pick<DotnetApp, 'kind'>,
+  app: Pick<DotnetApp, 'kind' | 'architecture'>,
   { tlsSize = 0 }: { readonly tlsSize?: number } = {},
 ): readonly Finding[] {
   return [
-    ...architecture(kernel),
+    ...processor(kernel, app),
     ...(app.kind === 'native-aot' ? [] : symbols(kernel)),
     ...threadLocalData(kernel, tlsSize),
     ...timers(kernel),
   ];
 }
 
-const another = 'osv-convert kernel fetch';
-
-function architecture({ name, architecture }: Kernel): readonly Finding[] {
-  if (architecture === 'x86_64') return [];
+function processor(
+  { name, architecture }: Kernel,
+  app: Pick<DotnetApp, 'architecture'>,
+): readonly Finding[] {
+  const wanted = architectureNames[app.architecture].gnu;
+  if (architecture === wanted) return [];
   return [
     {
       rule: 'kernel-architecture',
       severity: 'error',
       evidence: { found: `kernel ${name}: for ${architecture}` },
-      consequence: 'the app is for x86_64, and nothing of it can run',
-      fix: another,
+      consequence: `the app is for ${wanted}, and nothing of it can run`,
+      fix: fetchCommandFor(wanted),
       code: 'KERNEL_UNSUITABLE',
     },
   ];
 }
 
-function symbols({ name, symbols }: Kernel): readonly Finding[] {
+function symbols({ name, symbols, architecture }: Kernel): readonly Finding[] {
   if (symbols === 'exposed') {
     return [
       {
@@ -43,7 +47,7 @@ function symbols({ name, symbols }: Kernel): readonly Finding[] {
         severity: 'error',
         evidence: { found: `kernel ${name}: exposed symbols` },
         consequence: "the kernel's C++ library stands in for the one .NET needs: it crashes",
-        fix: another,
+        fix: fetchCommandFor(architecture),
         code: 'KERNEL_UNSUITABLE',
       },
     ];
@@ -62,8 +66,12 @@ function symbols({ name, symbols }: Kernel): readonly Finding[] {
   ];
 }
 
-function threadLocalData({ name, version, tlsLimit }: Kernel, tlsSize: number): readonly Finding[] {
-  const limit = tlsLimit ?? (isRelease057(version) ? release057TlsLimit : undefined);
+function threadLocalData(
+  { name, architecture, version, tlsLimit }: Kernel,
+  tlsSize: number,
+): readonly Finding[] {
+  const isMeasured = architecture === 'x86_64' && isRelease057(version);
+  const limit = tlsLimit ?? (isMeasured ? release057TlsLimit : undefined);
   if (limit === undefined || tlsSize <= limit) return [];
   return [
     {

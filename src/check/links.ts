@@ -1,12 +1,14 @@
 import type { Native } from '../osv/natives.ts';
 import type { Finding } from './finding.ts';
 
-/** Functions that .NET's own libraries refer to and call in few places, and what of .NET calls them. */
+/** Functions that .NET's own libraries and OpenSSL refer to and call in few places, and what calls them. */
 const callers: Readonly<Record<string, string>> = {
   fma: 'Math.FusedMultiplyAdd without FMA3',
   fmaf: 'Math.FusedMultiplyAdd without FMA3',
   getdomainname: 'IPGlobalProperties.DomainName',
+  getcontext: 'asynchronous jobs of OpenSSL',
   getgrouplist: 'starting a process',
+  makecontext: 'asynchronous jobs of OpenSSL',
   memfd_create: 'memory that is mapped without a file',
   mkstemps: 'Path.GetTempFileName',
   mkstemps64: 'Path.GetTempFileName',
@@ -15,6 +17,7 @@ const callers: Readonly<Record<string, string>> = {
   pthread_mutex_consistent: 'Mutex with a name',
   pthread_mutexattr_setrobust: 'Mutex with a name',
   ptrace: 'dumps',
+  setcontext: 'asynchronous jobs of OpenSSL',
   shm_open: 'memory that is mapped without a file',
   shm_unlink: 'memory that is mapped without a file',
   syslog: 'the system log',
@@ -32,9 +35,10 @@ export function checkLinks(
   natives: readonly Native[],
   kernel: ReadonlySet<string>,
 ): readonly Finding[] {
-  const defined = new Set(
-    natives.flatMap(({ symbols }) => symbols.flatMap((one) => (one.defined ? [one.name] : []))),
-  );
+  const defined = new Set<string>();
+  for (const { symbols } of natives) {
+    for (const one of symbols) if (one.defined) defined.add(one.name);
+  }
   const seen = new Set<string>();
   const rarely: Missing[] = [];
   const findings: Finding[] = [];

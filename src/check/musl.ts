@@ -1,4 +1,5 @@
 import type { DotnetApp } from '../dotnet/app.ts';
+import type { Architecture } from '../dotnet/architecture.ts';
 import type { ChosenRuntime, RuntimeOrigin } from '../dotnet/choose.ts';
 import { baseName } from '../dotnet/command.ts';
 import type { Files } from '../dotnet/files.ts';
@@ -24,7 +25,7 @@ export function checkMusl(
   return [
     builtForMusl(app, mark, runtime),
     ...lacking.map(({ library, rids }) => onlyForMusl(app, library, rids)),
-    ...linked.map((path) => linkedToMusl(path, importers.get(stemOf(path)))),
+    ...linked.map((path) => linkedToMusl(path, importers.get(stemOf(path)), app.architecture)),
   ];
 }
 
@@ -54,7 +55,7 @@ function startOf({ needsRuntime }: DotnetApp, runtime: ChosenRuntime | undefined
 }
 
 function onlyForMusl(
-  { assembly, executable }: DotnetApp,
+  { assembly, executable, architecture }: DotnetApp,
   library: string,
   rids: readonly string[],
 ): Finding {
@@ -65,14 +66,17 @@ function onlyForMusl(
       file: assembly ?? executable,
       found: `${library} has native libraries for ${rids.join(', ')}`,
     },
-    consequence:
-      'none of them is for glibc (linux-x64, linux, unix): what calls them ends in a DllNotFoundException',
-    fix: `take a version of ${library.split('/')[0]} that has linux-x64, and publish again`,
+    consequence: `none of them is for glibc (linux-${architecture}, linux, unix): what calls them ends in a DllNotFoundException`,
+    fix: `take a version of ${library.split('/')[0]} that has linux-${architecture}, and publish again`,
   };
 }
 
 /** Measured: libgit2 for musl works on a kernel of 2026, which exports all but one of the functions it names. */
-function linkedToMusl(file: string, importer: string | undefined): Finding {
+function linkedToMusl(
+  file: string,
+  importer: string | undefined,
+  architecture: Architecture,
+): Finding {
   return {
     rule: 'musl-native',
     severity: 'warning',
@@ -83,7 +87,7 @@ function linkedToMusl(file: string, importer: string | undefined): Finding {
     },
     consequence:
       "OSv's kernel is made to stand in for glibc: a library for musl may work, or end the machine when it is called",
-    fix: 'publish again for glibc: dotnet publish -r linux-x64, or without -r',
+    fix: `publish again for glibc: dotnet publish -r linux-${architecture}, or without -r`,
   };
 }
 

@@ -1,7 +1,7 @@
+import { ridsOf } from '../dotnet/architecture.ts';
 import { folderOf } from '../dotnet/command.ts';
-import { filesOfTree } from '../dotnet/files.ts';
+import type { Files } from '../dotnet/files.ts';
 import { loadedNatives, type Native } from '../osv/natives.ts';
-import type { Contents } from '../tree/contents.ts';
 import type { Tree } from '../tree/tree.ts';
 import { walkTree } from '../tree/walk.ts';
 
@@ -13,25 +13,30 @@ const openedByName = /^\/(?:usr\/)?lib\/lib(?:ssl|crypto|icu\w+|gssapi_krb5)\.so
  * `added` on purpose, and what these need.
  */
 export function nativesOf(
+  files: Files,
   tree: Tree,
-  contents: Contents,
   program: string,
   folders: readonly string[],
   added: ReadonlySet<string> = new Set(),
 ): readonly Native[] {
   const opened: string[] = [];
+  const rids = ridsOf(files.architecture);
+  // Those of other systems lie beside them in a portable app.
+  const isLoaded = (path: string): boolean => {
+    const rid = /\/runtimes\/([^/]+)\//.exec(path)?.[1];
+    return (rid === undefined || rids.includes(rid)) && !isOfDebuggers.test(path);
+  };
   for (const { path, node } of walkTree(tree)) {
     if (node.kind === 'directory' || !/\.so(?:\.[\d.]+)?$/.test(path)) continue;
     const isInFolder = folders.some((folder) => path.startsWith(`${folder}/`));
-    if (openedByName.test(path) || added.has(path) || (isInFolder && !isForeign.test(path)))
+    if (openedByName.test(path) || added.has(path) || (isInFolder && isLoaded(path)))
       opened.push(path);
   }
-  return loadedNatives(filesOfTree(tree, contents), [program, ...opened]);
+  return loadedNatives(files, [program, ...opened]);
 }
 
-/** Of another system in a portable app, or loaded by debuggers and tracers only. */
-const isForeign =
-  /\/runtimes\/(?!(?:linux-x64|linux|unix)\/)|\/lib(?:coreclrtraceptprovider|mscordbi|mscordaccore|dbgshim)\.so$/;
+/** Loaded by debuggers and tracers only. */
+const isOfDebuggers = /\/lib(?:coreclrtraceptprovider|mscordbi|mscordaccore|dbgshim)\.so$/;
 
 /** The folders of natives: the app's, the runtime's and those unpacked from a bundle. */
 export function nativeFolders(

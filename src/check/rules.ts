@@ -2,7 +2,7 @@
 export const ruleTitles = {
   // Nothing runs
   'app-not-found': 'The image starts no .NET app',
-  'app-invalid': 'The app cannot run on x86_64 Linux with glibc',
+  'app-invalid': 'The app cannot run on Linux with glibc and the processor of its image',
   'shell-entrypoint': 'The image starts a shell script',
   'runtimeconfig-invalid': 'The settings of the .NET host cannot be read',
   'framework-not-found': 'A shared framework is missing',
@@ -59,6 +59,8 @@ export const ruleTitles = {
   'musl-native': 'A native library of the app is linked to musl',
   'missing-icu': 'The ICU libraries are missing',
   'missing-symbol': 'The kernel lacks a function',
+  'unknown-relocation': 'A native library cannot be loaded on aarch64',
+  'relocations-moved': 'Native libraries were changed so that OSv on aarch64 loads them',
   'missing-rare-symbols': 'The kernel lacks functions that .NET seldom calls',
   'kernel-symbols-unknown': 'The kernel does not show whether its symbols are hidden',
   'kernel-timers': 'Timers never fire on the kernel',

@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import type { DotnetApp } from '../dotnet/app.ts';
 import { folderOf } from '../dotnet/command.ts';
 import { type Files, readWhole } from '../dotnet/files.ts';
+import { dataObstacleAt } from '../osv/data-mounts.ts';
 import type { Finding } from './finding.ts';
 import type { Setting } from './settings.ts';
 import { type IsWritable, isUsuallyWritable, type Needed, tmpfsOption } from './writable.ts';
@@ -34,10 +35,11 @@ export function checkPaths(
 
 /** What is written in memory is gone with the machine. */
 function fixOf(path: string, app: Needed, otherwise: string): string {
-  const option = tmpfsOption(posix.dirname(path), app);
-  return option === undefined
-    ? `${otherwise}, which ends with the machine`
-    : `${option}, or ${otherwise}; both end with the machine`;
+  const folder = posix.dirname(path);
+  const option = tmpfsOption(folder, app);
+  if (option === undefined) return `${otherwise}, which ends with the machine`;
+  const kept = dataObstacleAt(folder) === undefined ? `; --volume 1G:${folder} keeps it` : '';
+  return `${option}, or ${otherwise}; both end with the machine${kept}`;
 }
 
 /** Of a connection string that names a file: those of database servers name a host. */

@@ -1,7 +1,8 @@
 import type { DotnetApp } from '../dotnet/app.ts';
 import { folderOf } from '../dotnet/command.ts';
+import { lookup } from '../tree/lookup.ts';
 import type { Tree } from '../tree/tree.ts';
-import { walkTree } from '../tree/walk.ts';
+import { walkFrom } from '../tree/walk.ts';
 
 /**
  * The smallest machines, in MiB, in which the smallest app of a kind starts: found by bisection with OSv
@@ -29,11 +30,14 @@ export function codeMemory(bytes: number): number {
 /** Bytes of the code an app brings: its program, and the assemblies and libraries of its folder. */
 export function codeSize(tree: Tree, app: Pick<App, 'assembly' | 'executable'>): number {
   const program = app.assembly ?? app.executable;
-  const folder = `${folderOf(program)}/`;
+  const folder = folderOf(program);
+  const found = lookup(tree, folder);
+  // The paths of code are free of links, and so is its folder's.
+  if (found === undefined || found.path !== (folder || '/')) return 0;
   let bytes = 0;
-  for (const { path, node } of walkTree(tree)) {
-    const isCode = /\.(?:dll|so(?:\.[\d.]+)?)$/.test(path) && path.startsWith(folder);
-    if (node.kind === 'file' && (isCode || path === program)) bytes += node.content.size;
+  for (const { path, node } of walkFrom(found)) {
+    if (node.kind !== 'file') continue;
+    if (path === program || /\.(?:dll|so(?:\.[\d.]+)?)$/.test(path)) bytes += node.content.size;
   }
   return bytes;
 }

@@ -1,5 +1,6 @@
 import { encodeName } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
+import { type DataMount, formatDataMount } from './data-mounts.ts';
 
 /** Options of OSv's loader (loader.cc, `parse_options`), the ones the converter sets. */
 export interface LoaderOptions {
@@ -12,6 +13,8 @@ export interface LoaderOptions {
   readonly powerOffOnAbort?: boolean;
   readonly console?: 'serial' | 'vga' | 'all';
   readonly verbose?: boolean;
+  /** Mounted in this order, when all of /etc/fstab is. */
+  readonly mounts?: readonly DataMount[];
 }
 
 /** What OSv runs. Strings carry bytes that are not UTF-8 as lone surrogates, as in names of files. */
@@ -102,6 +105,7 @@ function* encodeOptions(
   if (options.verbose) yield '--verbose';
   if (options.powerOffOnAbort) yield '--power-off-on-abort';
   if (options.console !== undefined) yield `--console=${options.console}`;
+  for (const mount of options.mounts ?? []) yield encodeMount(mount);
   for (const [name, value] of env) yield encodeEnv(name, value);
   if (options.cwd !== undefined) yield encodeCwd(options.cwd);
 }
@@ -111,6 +115,11 @@ export function encodeEnv(name: string, value: string): string {
   requireEnvName(name);
   requireText(value);
   return `--env=${escapeOption(`${name}=${value}`)}`;
+}
+
+function encodeMount(mount: DataMount): string {
+  requireText(mount.path);
+  return `--mount-fs=${escapeOption(formatDataMount(mount))}`;
 }
 
 /** The option for the working directory. @throws ConvertError `COMMAND_LINE_INEXPRESSIBLE`. */

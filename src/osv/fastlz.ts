@@ -15,24 +15,27 @@ export function decompressFastlz(input: Uint8Array, size: number): Uint8Array | 
   const output = new Uint8Array(size);
   let from = 0;
   let to = 0;
-  const next = (): number => input[from++] ?? 0;
 
   while (from < input.length) {
-    const control = from === 0 ? next() & 31 : next();
+    const control = from === 0 ? byteAt(input, from++) & 31 : byteAt(input, from++);
     if (control < 32) {
       const end = from + control + 1;
       if (end > input.length || to + control + 1 > size) return undefined;
-      output.set(input.subarray(from, end), to);
-      to += end - from;
-      from = end;
+      // Byte by byte: a run is short, and a view of it dearer than the bytes.
+      while (from < end) output[to++] = byteAt(input, from++);
       continue;
     }
     let length = (control >> 5) + 2;
-    if (length === 9) length += level === 0 ? next() : longLength(next);
-    const high = control & 31;
-    const low = next();
-    const isFar = level === 1 && high === 31 && low === 255;
-    const distance = 1 + (isFar ? nearDistance + next() * 256 + next() : high * 256 + low);
+    if (length === 9) {
+      let more = byteAt(input, from++);
+      length += more;
+      while (level === 1 && more === 255) length += more = byteAt(input, from++);
+    }
+    let distance = 1 + ((control & 31) << 8) + byteAt(input, from++);
+    if (level === 1 && distance === nearDistance + 1) {
+      distance += (byteAt(input, from) << 8) + byteAt(input, from + 1);
+      from += 2;
+    }
     if (from > input.length || distance > to || to + length > size) return undefined;
     // The two may overlap: a run of equal bytes is a match at distance 1.
     for (const end = to + length; to < end; to += 1) output[to] = output[to - distance] ?? 0;
@@ -40,12 +43,7 @@ export function decompressFastlz(input: Uint8Array, size: number): Uint8Array | 
   return to === size ? output : undefined;
 }
 
-/** Bytes of 255 go on. Past the end of the input there are only zeros. */
-function longLength(next: () => number): number {
-  let length = 0;
-  for (;;) {
-    const more = next();
-    length += more;
-    if (more !== 255) return length;
-  }
+/** Past the end there are only zeros. */
+function byteAt(input: Uint8Array, at: number): number {
+  return input[at] ?? 0;
 }

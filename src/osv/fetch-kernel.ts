@@ -3,7 +3,7 @@ import { ConvertError, errorCodeOf } from '../error.ts';
 import { download } from '../source/download.ts';
 import type { HttpOptions } from '../source/http/client.ts';
 import { isLoopback } from '../source/http/url.ts';
-import type { Kernel, KernelFile } from './kernel.ts';
+import type { Kernel, KernelArchitecture, KernelFile } from './kernel.ts';
 import { getKernelRef, parseKernelName } from './kernel-refs.ts';
 import { addKernel, findKernel, type KernelSourceFile } from './kernels.ts';
 import { kernelSizeCap, recogniseKernel } from './recognise.ts';
@@ -15,11 +15,15 @@ const defaultRelease = 'v0.57.0';
 const defaultReleases = 'https://github.com/cloudius-systems/osv/releases/download';
 
 /** Assets with hidden symbols: loader.img and loader-stripped.elf. */
-const assets = ['osv-loader-hidden.qemu.x86_64', 'osv-loader-hidden.elf.x86_64.gz'];
+function assetsFor(architecture: KernelArchitecture): readonly string[] {
+  return [`osv-loader-hidden.qemu.${architecture}`, `osv-loader-hidden.elf.${architecture}.gz`];
+}
 
 export interface FetchKernelOptions extends HttpOptions {
-  /** Tag of the release, and the name the kernel gets. */
+  /** Tag of the release, and the name the kernel gets; on aarch64 with `-aarch64` behind it. */
   readonly release?: string;
+  /** `x86_64` when absent. */
+  readonly architecture?: KernelArchitecture;
   /** Where releases lie; plain HTTP only on this machine. */
   readonly releases?: string;
   readonly setDefault?: boolean;
@@ -35,18 +39,20 @@ export interface FetchKernelOptions extends HttpOptions {
  */
 export async function fetchKernel(store: Store, options: FetchKernelOptions = {}): Promise<Kernel> {
   const release = parseKernelName(options.release ?? defaultRelease);
+  const { architecture = 'x86_64' } = options;
+  const name = architecture === 'x86_64' ? release : parseKernelName(`${release}-${architecture}`);
   const base = parseReleases(options.releases ?? defaultReleases);
   const files: KernelSourceFile[] = [];
-  for (const asset of assets) {
+  for (const asset of assetsFor(architecture)) {
     const url = new URL(`${base}/${release}/${asset}`);
     files.push({ name: asset, bytes: await downloadWhole(url, options) });
   }
-  if ((await getKernelRef(store, release)) !== undefined) {
-    requireSame(await findKernel(store, release), files);
+  if ((await getKernelRef(store, name)) !== undefined) {
+    requireSame(await findKernel(store, name), files);
   }
   const { setDefault } = options;
   return addKernel(store, files, {
-    name: release,
+    name,
     origin: `${base}/${release}`,
     ...(setDefault !== undefined && { setDefault }),
   });

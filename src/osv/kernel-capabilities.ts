@@ -47,7 +47,7 @@ export function kernelAbilities(bytes: Uint8Array): KernelAbilities | undefined 
     supplied: supplied.filter((name) => holds(file, name)),
     capabilities: [
       ...bootCapabilities(elf, facts.architecture),
-      ...bootFileSystems(file.text),
+      ...bootFileSystems(file.text, file.exported),
       ...markers.map((marker) => markedCapability(file, marker)),
       systemCall(file, 'membarrier'),
       pthreadKill(file),

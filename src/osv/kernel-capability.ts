@@ -57,10 +57,17 @@ export const markers: readonly Marker[] = [
 export const driverBase = 'N2hw9hw_driverE';
 
 /** File systems that are libraries, which the kernel's own files hold or not (OSv, bootfs.manifest.skel). */
-export const libraryFileSystems = [
+export const libraryFileSystems: readonly LibraryFileSystem[] = [
   { name: 'zfs', library: '/usr/lib/fs/libsolaris.so' },
-  { name: 'ext', library: '/usr/lib/fs/libext.so' },
-] as const;
+  { name: 'ext', library: '/usr/lib/fs/libext.so', table: 'ext_vfsops' },
+];
+
+interface LibraryFileSystem {
+  readonly name: string;
+  readonly library: string;
+  /** What the library fills in (modules/libext/ext_vfsops.cc); kernels with hidden symbols may not export it. */
+  readonly table?: string;
+}
 
 /** Names of libraries the kernel may be itself (OSv, core/elf.cc, `supplied_modules`). */
 export const supplied: readonly string[] = [

@@ -106,9 +106,14 @@ function unsuitable(
     'KERNEL_UNSUITABLE',
     `choosing a kernel: found ${found}, wanted one for ${needs.architecture}${symbols} that lacks nothing of that`,
     {
-      hint: 'osv-convert kernel add loader.img loader-stripped.elf (or: osv-convert kernel fetch)\nor take one all the same: --kernel NAME --force',
+      hint: `osv-convert kernel add loader.img loader-stripped.elf (or: ${fetchCommandFor(needs.architecture)})\nor take one all the same: --kernel NAME --force`,
     },
   );
+}
+
+/** What gets a kernel for a processor. */
+export function fetchCommandFor(architecture: KernelArchitecture): string {
+  return `osv-convert kernel fetch${architecture === 'x86_64' ? '' : ` --arch ${architecture}`}`;
 }
 
 function textOf(lacks: readonly KernelLack[]): string {

@@ -45,6 +45,11 @@ export function parseTmpfs(text: string): string {
       { hint: `--tmpfs ${path} --memory 2G` },
     );
   }
+  return parseMountPath('--tmpfs', text);
+}
+
+/** Reads a folder of the guest to mount something at, its slashes put in order. @throws ConvertError `USAGE`. */
+export function parseMountPath(option: string, text: string): string {
   const names = text.split('/').filter((name) => name !== '');
   const clean = `/${names.join('/')}`;
   const problem =
@@ -52,10 +57,10 @@ export function parseTmpfs(text: string): string {
       ? 'wanted an absolute path without "." and ".."'
       : obstacleAt(clean);
   if (problem === undefined) return clean;
-  throw new ConvertError('USAGE', `reading --tmpfs: found ${quoted(text)}, ${problem}`);
+  throw new ConvertError('USAGE', `reading ${option}: found ${quoted(text)}, ${problem}`);
 }
 
-/** What keeps OSv from mounting a ramfs at `path`, as the end of a sentence; undefined for nothing. */
+/** What keeps OSv from mounting anything at `path`, as the end of a sentence; undefined for nothing. */
 export function obstacleAt(path: string): string | undefined {
   if (path === '/') return 'wanted a folder of it: the root is the disk';
   const kernels = closed.find((folder) => isWithin(path, folder));

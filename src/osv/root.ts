@@ -6,9 +6,11 @@ import { lookup } from '../tree/lookup.ts';
 import { directory, fileOfBytes, symlink } from '../tree/nodes.ts';
 import type { Node, Tree } from '../tree/tree.ts';
 import { walkTree } from '../tree/walk.ts';
+import type { DataMount } from './data-mounts.ts';
 import { linkLibraries, removeSuppliedLibraries } from './libraries.ts';
 import { mendLinks } from './links.ts';
 import { fixedMounts, formatFstab, isWithin } from './mounts.ts';
+import { addData, type DataFolders, placeData } from './root-data.ts';
 import { put, type RootChange, type RootEdit, remove } from './root-edit.ts';
 import { addRamfs, placeRamfs } from './root-ramfs.ts';
 
@@ -21,16 +23,22 @@ export interface Root {
   readonly changes: readonly RootChange[];
   /** Where a ramfs is mounted besides /tmp: free of links, a folder before what lies in it. */
   readonly ramfs: readonly string[];
+  /** What the machine brings, free of links, too. */
+  readonly data: readonly DataMount[];
 }
 
 export interface RootOptions {
   /** Folders that are to be writable, as `parseTmpfs` gives them. */
   readonly tmpfs?: readonly string[];
+  readonly data?: DataFolders;
   /** Besides the app: what no such folder may hide. */
   readonly needed?: readonly string[];
+  /** Paths of what the user added, who may bring the kernel a file system. */
+  readonly added?: ReadonlySet<string>;
 }
 
-type App = Pick<DotnetApp, 'executable' | 'assembly' | 'workingDirectory'>;
+type App = Pick<DotnetApp, 'executable' | 'assembly' | 'workingDirectory'> &
+  Partial<Pick<DotnetApp, 'architecture'>>;
 
 /** What OSv always mounts over; on a read-only disk it cannot make the folders itself. */
 const mountPoints = fixedMounts.map(({ path }) => path).filter((path) => path !== '/');
@@ -46,24 +54,30 @@ const hosts = '127.0.0.1 localhost osv.local\n';
 export function composeRoot(
   image: Tree,
   app: App,
-  { tmpfs = [], needed = [] }: RootOptions = {},
+  { tmpfs = [], data: folders, needed = [], added }: RootOptions = {},
 ): Root {
   requireVisible(app);
-  const { executable, assembly, workingDirectory } = app;
+  const { executable, assembly, workingDirectory, architecture = 'x64' } = app;
   const visible = [executable, ...(assembly === undefined ? [] : [assembly]), ...needed];
   let ramfs: readonly string[] = [];
+  let data: readonly DataMount[] = [];
+  const mounted = (): readonly string[] => [...ramfs, ...data.map(({ path }) => path)];
   const steps = [
-    removeKernelCommands,
+    (tree: Tree) => removeKernelCommands(tree, added),
     clearMountPoints,
     mendLinks,
-    removeSuppliedLibraries,
-    linkLibraries,
+    (tree: Tree) => removeSuppliedLibraries(tree, architecture),
+    (tree: Tree) => linkLibraries(tree, architecture),
     (tree: Tree) => {
       ramfs = placeRamfs(tree, tmpfs, visible);
       return addRamfs(tree, ramfs);
     },
+    (tree: Tree) => {
+      if (folders !== undefined) data = placeData(tree, folders, ramfs, visible);
+      return addData(tree, data);
+    },
     (tree: Tree) => addSettings(tree, ramfs),
-    (tree: Tree) => addWorkingDirectory(tree, workingDirectory, ramfs),
+    (tree: Tree) => addWorkingDirectory(tree, workingDirectory, mounted()),
   ];
   const done: RootEdit[] = [];
   let tree = image;
@@ -77,6 +91,7 @@ export function composeRoot(
     lost: done.filter(({ isLoss }) => isLoss).map(changeOf),
     changes: done.map(changeOf),
     ramfs,
+    data,
   };
 }
 
@@ -102,13 +117,17 @@ function requireVisible({ executable, assembly }: App): void {
 }
 
 /** An image must not bring commands of its own (loader.cc: /init) or drivers (loader.cc: /usr/lib/fs). */
-function removeKernelCommands(tree: Tree): readonly RootEdit[] {
+function removeKernelCommands(
+  tree: Tree,
+  added: ReadonlySet<string> = new Set(),
+): readonly RootEdit[] {
   const commands = lookup(tree, '/init')?.node.kind === 'directory';
   const drivers = lookup(tree, '/usr/lib/fs');
   const names = drivers?.node.kind === 'directory' ? [...drivers.node.entries.keys()] : [];
   const paths = names
     .filter((name) => name.endsWith('.so'))
-    .map((name) => posix.join(drivers?.path ?? '/', name));
+    .map((name) => posix.join(drivers?.path ?? '/', name))
+    .filter((path) => !added.has(path));
   return [
     ...(commands ? ['/init'] : []).map((path) =>
       remove(path, 'left out: OSv would run each file in it as a command', { isLoss: true }),

@@ -1,3 +1,4 @@
+import { ConvertError } from '../error.ts';
 import { shellWord } from '../shell-word.ts';
 import { type FirecrackerConfig, firecrackerConfig } from './firecracker-config.ts';
 import type { Machine } from './machine.ts';
@@ -15,8 +16,16 @@ export type DryRun =
       readonly config: FirecrackerConfig;
     };
 
-/** The command line of the kernel, with the variables of the guest, is in it. @throws ConvertError as `firecrackerConfig`. */
+/**
+ * The command line of the kernel, with the variables of the guest, is in it.
+ * @throws ConvertError as `firecrackerConfig`; `USAGE` for shares, whose servers would have to run before.
+ */
 export function dryRunOf(machine: Machine, vmm: VmmKind): DryRun {
+  if (vmm === 'qemu' && machine.shares !== undefined) {
+    throw new ConvertError('USAGE', 'planning a run: found a share, wanted none for --dry-run', {
+      hint: 'osv-convert run FILE --share FOLDER:PATH',
+    });
+  }
   return vmm === 'qemu'
     ? {
         vmm,

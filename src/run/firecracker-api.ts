@@ -5,14 +5,22 @@ import type { FirecrackerConfig } from './firecracker-config.ts';
 
 /** A call of Firecracker's API. */
 export interface FirecrackerCall {
-  readonly method: 'PUT';
+  readonly method: 'PUT' | 'GET';
   readonly path: string;
-  readonly body: unknown;
+  /** Of a PUT. */
+  readonly body?: unknown;
 }
 
 const answerCap = 64 * 1024;
 
-/** The calls that make a machine and start it, in their order: nothing may be set once it runs. */
+/** Starts the machine; the last call, for nothing may be set once it runs. */
+export const instanceStart: FirecrackerCall = {
+  method: 'PUT',
+  path: '/actions',
+  body: { action_type: 'InstanceStart' },
+};
+
+/** The calls that make a machine, in their order. */
 export function firecrackerCalls(config: FirecrackerConfig): readonly FirecrackerCall[] {
   const calls: readonly (readonly [path: string, body: unknown])[] = [
     ['/machine-config', config['machine-config']],
@@ -21,7 +29,6 @@ export function firecrackerCalls(config: FirecrackerConfig): readonly Firecracke
     ...config['network-interfaces'].map(
       (card) => [`/network-interfaces/${card.iface_id}`, card] as const,
     ),
-    ['/actions', { action_type: 'InstanceStart' }],
   ];
   return calls.map(([path, body]) => ({ method: 'PUT', path, body }));
 }
@@ -42,6 +49,20 @@ export async function callFirecracker(
       throw failed(call, `${answer.status}${faultOf(answer.body)}, wanted 204`);
     }
   }
+}
+
+/**
+ * What Firecracker says of its machine: `Not started`, `Running` or `Paused` (InstanceInfo of its OpenAPI file).
+ * @throws ConvertError `FIRECRACKER_FAILED`.
+ */
+export async function askFirecracker(socketPath: string, signal: AbortSignal): Promise<string> {
+  const call: FirecrackerCall = { method: 'GET', path: '/' };
+  const { status, body } = await send(socketPath, call, signal);
+  const state = memberOf(body, 'state');
+  if (status !== 200 || state === undefined) {
+    throw failed(call, `${status}${faultOf(body)}, wanted 200 and the state of the machine`);
+  }
+  return state;
 }
 
 interface Answer {
@@ -74,13 +95,15 @@ async function sendOnce(
   { method, path, body }: FirecrackerCall,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const bytes = Buffer.from(JSON.stringify(body));
+  const bytes = Buffer.from(body === undefined ? '' : JSON.stringify(body));
   return await new Promise((resolve, reject) => {
     const call = request({
       socketPath,
       method,
       path,
       signal,
+      // A connection that is kept would be known by the path of its socket, which another may have by then.
+      agent: false,
       headers: {
         Accept: 'application/json',
         'Content-Type': 'application/json',
@@ -104,11 +127,18 @@ async function sendOnce(
 }
 
 function faultOf(body: string): string {
+  const fault = memberOf(body, 'fault_message');
+  return fault === undefined ? '' : ` (${fault.slice(0, 1000)})`;
+}
+
+function memberOf(body: string, name: string): string | undefined {
   try {
-    const { fault_message: fault }: { fault_message?: unknown } = JSON.parse(body);
-    return typeof fault === 'string' ? ` (${fault.slice(0, 1000)})` : '';
+    const value: unknown = JSON.parse(body);
+    const members = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+    const [, found] = members.find(([one]) => one === name) ?? [];
+    return typeof found === 'string' ? found : undefined;
   } catch {
-    return '';
+    return undefined;
   }
 }
 

@@ -40,9 +40,12 @@ const deviceWords = 64;
  * not tap devices, more than 32 processors; `COMMAND_LINE_INEXPRESSIBLE` when the command line is too long.
  */
 export function firecrackerConfig(machine: Machine): FirecrackerConfig {
-  const { disk, disks, boot, memory, cpus, networks } = machine;
+  const { disk, disks, shares = [], boot, memory, cpus, networks } = machine;
   if (boot.kind === 'bios') {
     throw refused('a disk that boots itself', 'the ELF of a kernel', 'osv-convert kernel ls');
+  }
+  if (shares.length > 0) {
+    throw refused('shares of folders', 'none', 'share them in QEMU: --vmm qemu');
   }
   if (cpus > 32) throw refused(`${cpus} processors`, 'at most 32', '--cpus 32');
   const drives = [

@@ -2,13 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConvertError } from '../error.ts';
-import { callFirecracker, firecrackerCalls } from './firecracker-api.ts';
+import { callFirecracker, firecrackerCalls, instanceStart } from './firecracker-api.ts';
 import { firecrackerConfig } from './firecracker-config.ts';
 import type { Machine } from './machine.ts';
 import { startVmm } from './process.ts';
 import type { Vmm } from './vmm.ts';
 
-const program = 'firecracker';
+export const firecrackerProgram = 'firecracker';
 
 /** Milliseconds for all calls: each is short. */
 const patience = 60_000;
@@ -19,18 +19,14 @@ const patience = 60_000;
  * @throws ConvertError `FIRECRACKER_NOT_FOUND`, those of `firecrackerConfig`.
  */
 export async function startFirecracker(machine: Machine, env: NodeJS.ProcessEnv): Promise<Vmm> {
-  const calls = firecrackerCalls(firecrackerConfig(machine));
+  const calls = [...firecrackerCalls(firecrackerConfig(machine)), instanceStart];
   const folder = await mkdtemp(join(tmpdir(), 'osv-convert-firecracker-'));
   const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true });
   const socket = join(folder, 'api');
-  const started = startVmm(program, firecrackerArguments(socket), env);
+  const started = startVmm(firecrackerProgram, firecrackerArguments(socket), env);
   if (started === undefined) {
     await dispose();
-    throw new ConvertError(
-      'FIRECRACKER_NOT_FOUND',
-      `starting the machine: found no ${program} on PATH, wanted it`,
-      { hint: 'osv-convert run FILE --vmm qemu' },
-    );
+    throw noFirecracker('starting the machine');
   }
   return {
     process: started,
@@ -42,14 +38,22 @@ export async function startFirecracker(machine: Machine, env: NodeJS.ProcessEnv)
       const said = talk === '' ? '' : `: ${talk}`;
       return new ConvertError(
         'FIRECRACKER_FAILED',
-        `running ${program}: found ${how}, wanted 0${said}`,
+        `running ${firecrackerProgram}: found ${how}, wanted 0${said}`,
       );
     },
     dispose,
   };
 }
 
+export function noFirecracker(doing: string): ConvertError {
+  return new ConvertError(
+    'FIRECRACKER_NOT_FOUND',
+    `${doing}: found no ${firecrackerProgram} on PATH, wanted it`,
+    { hint: 'install it from its releases, or use QEMU: --vmm qemu' },
+  );
+}
+
 /** Its log is on stdout, among what the guest says: only errors are wanted there. */
-function firecrackerArguments(socket: string): string[] {
+export function firecrackerArguments(socket: string): string[] {
   return ['--api-sock', socket, '--level', 'Error'];
 }

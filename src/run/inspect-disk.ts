@@ -1,10 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import { type Digest, encodeName, parseDigest } from '../../store/index.ts';
 import { openFileAccess } from '../disk/file-access.ts';
-import { diskIn, formatOf, type ReadFormat } from '../disk/open-disk.ts';
+import { diskIn, formatOf, type ReadFormat, refusePacked } from '../disk/open-disk.ts';
 import { errorCodeOf } from '../error.ts';
 import { directForms, type KernelArchitecture } from '../osv/kernel.ts';
 import type { SyncAccess } from '../tree/access.ts';
+import { isVolumeSize } from './data-option.ts';
 
 /** What a finished disk, and the report beside it, tell about booting it. */
 export interface DiskFacts {
@@ -19,6 +20,8 @@ export interface DiskFacts {
   readonly elf?: Digest;
   /** MiB of the machine it was built for. */
   readonly memory?: number;
+  /** Bytes that its volumes were asked to have, by their paths. */
+  readonly volumeSizes?: ReadonlyMap<string, number>;
 }
 
 type Report = Omit<DiskFacts, 'format'>;
@@ -34,12 +37,14 @@ const commandLineArea = 63 * 512;
 /**
  * Reads how to boot a disk. A disk with a kernel tells itself; all else comes from `FILE.json`, without
  * which a disk can only be tried.
- * @throws ConvertError `USAGE` when `path` is no file that can be read, `ACCESS_DENIED`.
+ * @throws ConvertError `USAGE` when `path` is no file that can be read, `ACCESS_DENIED`; `DISK_UNSUPPORTED` for an
+ * archive or a packed file, which a hypervisor would take for a raw disk.
  */
 export async function inspectDisk(path: string): Promise<DiskFacts> {
   const file = openFileAccess(path);
   try {
     const format = formatOf(file);
+    refusePacked({ disk: file, format }, path);
     const report = await readReport(`${path}.json`);
     const head = await headOf(file, path, format);
     if (head === undefined) return { format, hasLoader: true, ...report };
@@ -95,7 +100,17 @@ async function readReport(path: string): Promise<Report | undefined> {
     ...(architecture && { architecture }),
     ...(isDigest(elf) && { elf: parseDigest(elf) }),
     ...(Number.isSafeInteger(memory) && { memory: Number(memory) }),
+    ...(report['volumes'] !== undefined && { volumeSizes: volumeSizesIn(report['volumes']) }),
   };
+}
+
+function volumeSizesIn(volumes: unknown): ReadonlyMap<string, number> {
+  const all: readonly unknown[] = Array.isArray(volumes) ? volumes : [];
+  return new Map(
+    all.map(membersOf).flatMap(({ path, size }): [string, number][] => {
+      return typeof path === 'string' && isVolumeSize(size) ? [[path, size]] : [];
+    }),
+  );
 }
 
 function isDigest(value: unknown): value is string {

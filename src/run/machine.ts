@@ -11,6 +11,8 @@ export interface Machine {
   readonly disk: Disk;
   /** Data of the guest, which it writes: `/dev/vblk1`, and so on. */
   readonly disks: readonly Disk[];
+  /** Folders of the host, which the guest only reads: `/dev/virtiofs0`, and so on. */
+  readonly shares?: readonly Share[];
   readonly boot: Boot;
   /** In MiB. */
   readonly memory: number;
@@ -26,13 +28,19 @@ export interface Disk {
   readonly format: ReadFormat;
 }
 
+/** A folder of the host, absolute, and where a server of it listens: a path of at most 107 bytes (unix(7)). */
+export interface Share {
+  readonly folder: string;
+  readonly socket: string;
+}
+
 /** `direct`: the hypervisor brings kernel and command line. `bios`: both are on the disk. */
 export type Boot =
   | { readonly kind: 'bios' }
   | { readonly kind: 'direct'; readonly kernel: string; readonly commandLine: string };
 
 /** Bytes of a command line that arrive whole. On x86_64 QEMU cuts it at about 3650 (measured, QEMU 7.2). */
-export const directCommandLineLimits = {
+const directCommandLineLimits = {
   x86_64: 3600,
   aarch64: imageCommandLineLimit,
 } as const satisfies Record<Machine['architecture'], number>;

@@ -10,7 +10,13 @@ export type Network = Wire & {
 
 export type Wire =
   /** Network address translation inside of QEMU: needs no rights. `restrict`: the guest reaches nothing, but is reached through its forwards. */
-  | { readonly kind: 'user'; readonly restrict: boolean; readonly forwards: readonly PortForward[] }
+  | {
+      readonly kind: 'user';
+      readonly restrict: boolean;
+      /** Of the guest, which QEMU tells it by DHCP. */
+      readonly hostname?: string;
+      readonly forwards: readonly PortForward[];
+    }
   /** A tap device of the host: one that its owner made, or one that QEMU may make. */
   | { readonly kind: 'tap'; readonly device: string }
   /** A bridge of the host, joined by qemu-bridge-helper, whose bridge.conf must allow it. */

@@ -9,33 +9,41 @@ export type NetworkWish =
       readonly kind: 'user' | 'tap' | 'bridge';
       readonly device?: string;
       readonly restrict: boolean;
+      readonly hostname?: string;
       readonly mac?: string;
       readonly address?: StaticAddress;
     };
 
 const grammar =
-  'none, user, tap:NAME or bridge:NAME, then maybe ,mac=MAC ,ip=ADDRESS/PREFIX ,gateway=ADDRESS ,dns=ADDRESS ,restrict';
+  'none, user, tap:NAME or bridge:NAME, then maybe ,mac=MAC ,ip=ADDRESS/PREFIX ,gateway=ADDRESS ,dns=ADDRESS, and for user ,hostname=NAME ,restrict';
 
 /** Linux has names of 15 bytes (IFNAMSIZ). */
 const deviceName = /^[A-Za-z0-9][\w.-]{0,14}$/;
 
+/** A label of RFC 1123, section 2.1; OSv itself has no limit that is lower. */
+const hostName = /^[a-z\d]([a-z\d-]{0,61}[a-z\d])?$/i;
+
 /**
- * Reads `user|tap:NAME|bridge:NAME|none[,mac=M][,ip=A/P][,gateway=A][,dns=A][,restrict]`.
+ * Reads `user|tap:NAME|bridge:NAME|none[,mac=M][,ip=A/P][,gateway=A][,dns=A][,hostname=N][,restrict]`.
  * @throws ConvertError `USAGE`.
  */
 export function parseNetwork(text: string): NetworkWish {
   const [wire = '', ...words] = text.split(',');
   const [kind, device, ...more] = wire.split(':');
   const settings = parseSettings(words, text);
-  const { mac, restrict = false, address } = settings;
+  const { mac, restrict = false, hostname, address } = settings;
   if (more.length > 0) throw invalid(text);
   if (kind === 'none' && device === undefined && words.length === 0) return { kind };
   if (kind !== 'user' && kind !== 'tap' && kind !== 'bridge') throw invalid(text);
   const isNamed = device !== undefined && deviceName.test(device);
-  if (kind === 'user' ? device !== undefined : !isNamed || restrict) throw invalid(text);
+  const isOfUser = restrict || hostname !== undefined;
+  if (kind === 'user' ? device !== undefined : !isNamed || isOfUser) throw invalid(text);
+  // A guest with a static address asks nobody for its name.
+  if (hostname !== undefined && address !== undefined) throw invalid(text);
   return {
     kind,
     restrict,
+    ...(hostname !== undefined && { hostname }),
     ...(device !== undefined && { device }),
     ...(mac !== undefined && { mac }),
     ...(address !== undefined && { address }),
@@ -45,6 +53,7 @@ export function parseNetwork(text: string): NetworkWish {
 interface Settings {
   readonly mac?: string;
   readonly restrict?: boolean;
+  readonly hostname?: string;
   readonly address?: StaticAddress;
 }
 
@@ -53,16 +62,19 @@ function parseSettings(words: readonly string[], text: string): Settings {
   for (const word of words) {
     const equals = word.indexOf('=');
     const key = equals === -1 ? word : word.slice(0, equals);
-    const isKnown = ['mac', 'ip', 'gateway', 'dns'].includes(key) && equals !== -1;
+    const isKnown = ['mac', 'ip', 'gateway', 'dns', 'hostname'].includes(key) && equals !== -1;
     if (given.has(key) || (!isKnown && word !== 'restrict')) throw invalid(text);
     given.set(key, word.slice(equals + 1));
   }
   const mac = given.get('mac')?.toLowerCase();
   if (mac !== undefined && !isUnicastMac(mac)) throw invalid(text);
+  const hostname = given.get('hostname');
+  if (hostname !== undefined && !hostName.test(hostname)) throw invalid(text);
   const address = parseAddress(given, text);
   return {
     ...(mac !== undefined && { mac }),
     ...(given.has('restrict') && { restrict: true }),
+    ...(hostname !== undefined && { hostname }),
     ...(address !== undefined && { address }),
   };
 }

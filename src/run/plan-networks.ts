@@ -25,12 +25,17 @@ export function networksOf(
     throw refused('ports to forward (-p) and no user network', '--network user');
   }
   requireOneWay(cards);
-  const networks = cards.map(({ device = '', mac, address, kind, restrict }, at): Network => {
-    const common = { mac: mac ?? macOf(id, at), ...(address && { address }) };
-    return kind === 'user'
-      ? { kind, restrict, forwards: at === user ? forwards : [], ...common }
-      : { kind, device, ...common };
-  });
+  const networks = cards.map(
+    ({ device = '', mac, address, kind, restrict, hostname }, at): Network => {
+      const common = { mac: mac ?? macOf(id, at), ...(address && { address }) };
+      return kind === 'user'
+        ? {
+            ...{ kind, restrict, forwards: at === user ? forwards : [], ...common },
+            ...(hostname !== undefined && { hostname }),
+          }
+        : { kind, device, ...common };
+    },
+  );
   if (new Set(networks.map(({ mac }) => mac)).size < networks.length) {
     throw refused('one MAC twice', 'one for each network');
   }

@@ -21,13 +21,14 @@ export const qemuPrograms = {
  * `handOver`. Without one the command line stands among the arguments.
  */
 export function qemuArguments(machine: Machine, control?: Control): string[] {
-  const { disk, disks, boot, memory, cpus, accelerator, networks } = machine;
+  const { disk, disks, shares = [], boot, memory, cpus, accelerator, networks } = machine;
   const bootIndex = boot.kind === 'bios' ? ',bootindex=0' : '';
   return [
     ...['-M', boardOf(machine)],
     ...['-cpu', 'max'],
     ...['-accel', accelerator === 'tcg' ? 'tcg,thread=multi' : 'kvm'],
     ...['-m', String(memory)],
+    ...(shares.length > 0 ? sharedMemory(memory) : []),
     ...['-smp', String(cpus)],
     ...['-display', 'none'],
     ...['-monitor', 'none'],
@@ -40,6 +41,10 @@ export function qemuArguments(machine: Machine, control?: Control): string[] {
       ...['-drive', drive(`data${at}`, data)],
       ...['-device', `virtio-blk-pci,drive=data${at}`],
     ]),
+    ...shares.flatMap(({ socket }, at) => [
+      ...['-chardev', `socket,id=share${at},path=${escapeValue(socket)}`],
+      ...['-device', `vhost-user-fs-pci,chardev=share${at},tag=share${at}`],
+    ]),
     ...networkArguments(networks),
     ...['-device', 'virtio-rng-pci'],
     ...(boot.kind === 'direct' ? ['-kernel', boot.kernel] : []),
@@ -51,6 +56,14 @@ export function qemuArguments(machine: Machine, control?: Control): string[] {
 function boardOf({ architecture, cpus }: Machine): string {
   if (architecture === 'x86_64') return 'pc';
   return cpus > 8 ? 'virt,gic-version=max' : 'virt';
+}
+
+/** A server of folders reads and writes the guest's memory (qemu docs/system, "vhost-user"). */
+function sharedMemory(memory: number): string[] {
+  return [
+    ...['-object', `memory-backend-memfd,id=memory,size=${memory}M,share=on`],
+    ...['-machine', 'memory-backend=memory'],
+  ];
 }
 
 function drive(id: string, { path, format }: Disk): string {

@@ -22,10 +22,11 @@ function backend(network: Network, at: number): string {
     case 'bridge':
       return `bridge,id=${id},br=${network.device}`;
     case 'user': {
-      const { restrict, address, forwards } = network;
+      const { restrict, hostname, address, forwards } = network;
       return [
         `user,id=${id}`,
         ...(restrict ? ['restrict=on'] : []),
+        ...(hostname === undefined ? [] : [`hostname=${hostname}`]),
         ...(address ? userNetwork(address) : otherNetwork(at)),
         ...forwards.map((forward) => hostForward(forward, address?.ip ?? '')),
       ].join(',');

@@ -47,7 +47,9 @@ export async function runMachine(machine: Machine, options: RunOptions): Promise
   signal?.throwIfAborted();
   const target = ready?.port === undefined ? undefined : portTarget(machine, ready.port);
   const vmm =
-    options.vmm === 'firecracker' ? await startFirecracker(machine, env) : startQemu(machine, env);
+    options.vmm === 'firecracker'
+      ? await startFirecracker(machine, env)
+      : await startQemu(machine, env);
   let asked: EndSigns['asked'];
   const stop = (why: typeof asked): void => {
     asked ??= why;

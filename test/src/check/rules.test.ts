@@ -483,7 +483,8 @@ describe('checkPaths', () => {
   it.each([
     [
       'data/app.db',
-      '--tmpfs /app/data, or name a file below /tmp: --env Db=…; both end with the machine',
+      '--tmpfs /app/data, or name a file below /tmp: --env Db=…; both end with the machine; ' +
+        '--volume 1G:/app/data keeps it',
     ],
     ['app.db', 'name a file below /tmp: --env Db=…, which ends with the machine'],
     ['/app.db', 'name a file below /tmp: --env Db=…, which ends with the machine'],

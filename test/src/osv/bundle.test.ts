@@ -27,7 +27,11 @@ function bundleOf(file: Partial<BundledFile>) {
       ...file,
     },
   ];
-  return { executable, bundle: { id: 'Ab1_-=', majorVersion: 6, extracted } };
+  return {
+    executable,
+    architecture: 'x64' as const,
+    bundle: { id: 'Ab1_-=', majorVersion: 6, extracted },
+  };
 }
 
 describe('unpackBundle', () => {
@@ -54,6 +58,6 @@ describe('unpackBundle', () => {
   });
 
   test('does nothing when there is no bundle', () => {
-    expect(unpackBundle(tree, contents, { executable })).toEqual([]);
+    expect(unpackBundle(tree, contents, { executable, architecture: 'x64' })).toEqual([]);
   });
 });

@@ -231,6 +231,21 @@ describe('fetchKernel', () => {
     expect(await names()).toEqual(['v0.57.0 (default)']);
   });
 
+  it('takes that for aarch64 under a name of its own', async () => {
+    const armElf = fakeKernelElf({ machine: 183 });
+    files.set('/v0.57.0/osv-loader-hidden.qemu.aarch64', fakeArmLoader(armElf));
+    files.set('/v0.57.0/osv-loader-hidden.elf.aarch64.gz', gzipSync(armElf));
+    await fetchKernel(store, { releases, setDefault: true });
+    const kernel = await fetchKernel(store, { releases, architecture: 'aarch64' });
+    expect(kernel).toMatchObject({ name: 'v0.57.0-aarch64', architecture: 'aarch64' });
+    expect(kernel.elf?.digest).toBe(digestOf(armElf));
+    expect(await names()).toEqual(['v0.57.0 (default)', 'v0.57.0-aarch64']);
+    files.set('/v0.57.0/osv-loader-hidden.elf.aarch64.gz', gzipSync(Buffer.from('<html>')));
+    await expect(fetchKernel(store, { releases, architecture: 'aarch64' })).rejects.toMatchObject({
+      code: 'KERNEL_INVALID',
+    });
+  });
+
   it('refuses other bytes under a tag fetched before, and keeps the kernel', async () => {
     const kernel = await fetchKernel(store, { releases });
     files.set('/v0.57.0/osv-loader-hidden.elf.x86_64.gz', gzipSync(fakeKernelElf({ limits: [] })));

@@ -41,6 +41,7 @@ function treeOf(nodes: Readonly<Record<string, string | ElfParts | Uint8Array | 
 
 const app: DotnetApp = {
   kind: 'framework-dependent',
+  architecture: 'x64',
   needsRuntime: true,
   executable: '/usr/share/dotnet/dotnet',
   launcher: 'muxer',
@@ -346,7 +347,7 @@ test.each([
   ['osx.13-arm64', true],
   ['browser-wasm', true],
 ])('isOtherRid says of %s: %s', (rid, isOther) => {
-  expect(isOtherRid(rid)).toBe(isOther);
+  expect(isOtherRid(rid, 'x64')).toBe(isOther);
 });
 
 describe('withoutAssets', () => {

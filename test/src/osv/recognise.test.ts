@@ -6,6 +6,8 @@ import { kernelSizeCap, recogniseKernel } from '../../../src/osv/recognise.ts';
 import { buildElf } from '../elf/elf-builder.ts';
 import { fakeArmLoader, fakeKernelElf, fakeLoader, packedLoader } from './fake-kernel.ts';
 
+const nop = 0xd503_201f;
+
 function factsOf(bytes: Uint8Array): object {
   const { bytes: _, ...facts } = recogniseKernel('kernel', bytes);
   return facts;
@@ -50,6 +52,30 @@ describe('recogniseKernel', () => {
     const elf = fakeKernelElf({ machine: 183 });
     expect(factsOf(elf)).toMatchObject({ form: 'elf', architecture: 'aarch64' });
     expect(factsOf(fakeArmLoader(elf))).toEqual({ ...factsOf(elf), form: 'loader' });
+  });
+
+  it('reads the TLS limit of aarch64 from the addresses that its code makes', () => {
+    const tls = { address: 0x5_1060, fileSize: 0x204, memorySize: 0x858, align: 16 };
+    const kernelWith = (...code: readonly number[]): Buffer =>
+      fakeKernelElf({
+        machine: 183,
+        tls,
+        data: Buffer.concat([
+          Buffer.from('\0OSv v0.57.0\n\0'.padEnd(16, '\0')),
+          Buffer.from(Uint32Array.from([...code, ...Array(16).fill(nop)]).buffer),
+        ]),
+      });
+    // adrp x1, 0x51000; nop; add x1, x1, #OFFSET; and the same for x0.
+    const address = (register: number, offset: number): readonly number[] => [
+      (0xb000_0000 | ((0x51 >> 2) << 5) | register) >>> 0,
+      nop,
+      (0x9100_0000 | (offset << 10) | (register << 5) | register) >>> 0,
+    ];
+    const [start, end] = [address(0, 0x60), address(1, 0x260)];
+    expect(factsOf(kernelWith(...start, ...end))).toMatchObject({ tlsLimit: 512 });
+    for (const code of [start, [...end, ...address(2, 0x160)], address(1, 0x265), [nop]]) {
+      expect(factsOf(kernelWith(...code))).not.toHaveProperty('tlsLimit');
+    }
   });
 
   it('inflates .gz', () => {

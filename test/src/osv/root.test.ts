@@ -3,10 +3,10 @@ import { ConvertError } from '../../../src/error.ts';
 import { hasIcu } from '../../../src/osv/libraries.ts';
 import { composeRoot } from '../../../src/osv/root.ts';
 import { type Edit, editTree } from '../../../src/tree/edit.ts';
-import { listTree } from '../../../src/tree/list.ts';
 import { lookup } from '../../../src/tree/lookup.ts';
 import { directory, fileOfBytes, symlink } from '../../../src/tree/nodes.ts';
 import type { Node, Tree } from '../../../src/tree/tree.ts';
+import { listTree } from '../../support/list-tree.ts';
 
 const app = { executable: '/app/hello', workingDirectory: '/app' };
 const file = (text = 'x'): Node => fileOfBytes(Buffer.from(text));

@@ -87,6 +87,13 @@ export function serveFirecracker(path: string): FakeFirecracker {
     start = done;
   });
   const server = createServer(async (request, response) => {
+    if (request.method === 'GET' && request.url === '/') {
+      const state = isStarted ? 'Running' : 'Not started';
+      const info = { id: 'anonymous-instance', state, vmm_version: '1.17.0' };
+      response.writeHead(200, { Server: 'Firecracker API' });
+      response.end(JSON.stringify({ ...info, app_name: 'Firecracker' }));
+      return;
+    }
     const fault = await take(request);
     response.writeHead(fault === undefined ? 204 : 400, { Server: 'Firecracker API' });
     response.end(fault === undefined ? undefined : JSON.stringify({ fault_message: fault }));

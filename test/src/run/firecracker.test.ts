@@ -1,17 +1,23 @@
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createValidator } from '../../../schemas/index.ts';
 import { dryRunOf } from '../../../src/run/dry-run.ts';
-import { callFirecracker, firecrackerCalls } from '../../../src/run/firecracker-api.ts';
+import {
+  askFirecracker,
+  callFirecracker,
+  firecrackerCalls,
+  instanceStart,
+} from '../../../src/run/firecracker-api.ts';
 import { firecrackerConfig } from '../../../src/run/firecracker-config.ts';
 import type { Machine } from '../../../src/run/machine.ts';
 import { parseNetwork } from '../../../src/run/parse-network.ts';
 import { networksOf } from '../../../src/run/plan-networks.ts';
 import { runMachine } from '../../../src/run/run-machine.ts';
 import { serveFirecracker } from './fake-firecracker.ts';
+import { layOutFirecracker } from './lay-out-firecracker.ts';
 
 let folder: string;
 
@@ -112,7 +118,7 @@ describe('callFirecracker', () => {
     try {
       await callFirecracker(
         path,
-        firecrackerCalls(firecrackerConfig(machine)),
+        [...firecrackerCalls(firecrackerConfig(machine)), instanceStart],
         AbortSignal.timeout(20_000),
       );
       await fake.started;
@@ -133,11 +139,25 @@ describe('callFirecracker', () => {
     const path = join(folder, 'api');
     const calls = callFirecracker(
       path,
-      firecrackerCalls(firecrackerConfig(machine)),
+      [...firecrackerCalls(firecrackerConfig(machine)), instanceStart],
       AbortSignal.timeout(20_000),
     );
     const { server, started } = serveFirecracker(path);
     await Promise.all([calls, started]);
+    server.close();
+  });
+
+  it('asks for the state of a machine, and tells it started from not', async () => {
+    const path = join(folder, 'api');
+    const { server } = serveFirecracker(path);
+    const inTime = AbortSignal.timeout(20_000);
+    expect(await askFirecracker(path, inTime)).toBe('Not started');
+    const calls = firecrackerCalls(firecrackerConfig(machine));
+    await callFirecracker(path, [...calls, instanceStart], inTime);
+    expect(await askFirecracker(path, inTime)).toBe('Running');
+    await expect(callFirecracker(path, [instanceStart], inTime)).rejects.toThrow(
+      'not supported after starting',
+    );
     server.close();
   });
 
@@ -173,18 +193,8 @@ describe('callFirecracker', () => {
 });
 
 describe('runMachine', () => {
-  /** A Firecracker that speaks the API and, in place of a guest, prints `console`. */
   async function run(console: string, of: Machine = machine) {
-    const fake = new URL('../../../dist/test/src/run/fake-firecracker.js', import.meta.url);
-    const script = `#!${process.execPath}
-      import(${JSON.stringify(fake.href)}).then(async ({ serveFirecracker }) => {
-        const [, , flag, socket, ...more] = process.argv;
-        const { machine, started } = serveFirecracker(socket);
-        await started;
-        const seen = JSON.stringify([flag, ...more, ...machine.keys()]);
-        process.stdout.write(seen + '\\n' + ${JSON.stringify(console)}, () => process.exit(0));
-      });`;
-    await writeFile(join(folder, 'firecracker'), script, { mode: 0o755 });
+    await layOutFirecracker(folder, console);
     const temporary = process.env['TMPDIR'];
     process.env['TMPDIR'] = folder;
     let text = '';

@@ -277,6 +277,18 @@ describe('inspectDisk', () => {
     expect((await inspectDisk(await disk(bytes))).commandLine).toHaveLength(63 * 512);
   });
 
+  it.each([
+    ['gzip', '\x1f\x8b', 'a gzip file'],
+    ['tar', `${'\0'.repeat(257)}ustar`, 'a tar'],
+  ])('refuses a disk that is packed as %s', async (_, head, found) => {
+    const bytes = Buffer.alloc(4096);
+    bytes.write(head, 'latin1');
+    await expect(inspectDisk(await disk(bytes))).rejects.toMatchObject({
+      code: 'DISK_UNSUPPORTED',
+      message: expect.stringContaining(`found ${found}, wanted`),
+    });
+  });
+
   it('fails on a folder, and where nothing is', async () => {
     await expect(inspectDisk(folder)).rejects.toMatchObject({ code: 'USAGE' });
     await expect(inspectDisk(join(folder, 'gone'))).rejects.toMatchObject({ code: 'USAGE' });

@@ -102,6 +102,7 @@ describe('runMachine', () => {
       message: expect.stringMatching(
         /^running qemu-system-x86_64: found exit code 1, wanted 0: x+\nqemu: could/,
       ),
+      hint: expect.stringContaining('ss -ltnup'),
     });
     await expect(run).rejects.toSatisfy((error: Error) => error.message.length < 66_000);
   });
