@@ -1,26 +1,31 @@
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isAlive, myself, type Owner } from '../../store/index.ts';
+import { isAlive, myself, type Owner } from '../../store/processes.ts';
 import { ConvertError, errorCodeOf } from '../error.ts';
-import { findProgram } from '../run/find-program.ts';
 import type { Machine } from '../run/machine.ts';
-import { qemuArguments, qemuPrograms } from '../run/qemu-arguments.ts';
+import { hintFor } from '../run/qemu-hint.ts';
+import type { VmmKind } from '../run/run-machine.ts';
 import { type Control, controlOf } from './control.ts';
 import { claimFolder, removeFolder, sweep } from './folders.ts';
 import type { Hooks } from './hooks.ts';
+import { leastKept } from './keep-script.ts';
 import type { MachineId } from './machine-id.ts';
 import { tailOf } from './read-end.ts';
 import { fileNames, type MachineRecord, type Vmm, writeRecord } from './record.ts';
 import { runHooks, runPoststop } from './run-hook.ts';
 import { describeState, type MachineState } from './state.ts';
 import { type Supervised, supervise } from './supervise.ts';
+import { waitingCommand } from './waiting-command.ts';
 
 export interface CreateOptions {
   /** The path of a disk, or the reference of an image. */
   readonly source: string;
   readonly annotations: Readonly<Record<string, string>>;
   readonly hooks: Hooks;
-  /** In whose PATH QEMU is looked for. */
+  /** `qemu` when absent. */
+  readonly kind?: VmmKind;
+  /** Bytes of the console that are kept at most, the newest, at least `leastLogSize`; 16 MiB when absent. */
+  readonly logSize?: number;
+  /** In whose PATH the hypervisor is looked for. */
   readonly env?: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
   /** Told of poststop hooks that fail. */
@@ -33,15 +38,20 @@ export interface PlannedMachine {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** Milliseconds that QEMU has until it listens; a busy host starts many at once. */
+const usualLogSize = 16 << 20;
+
+/** Bytes that `logSize` must be. */
+export const leastLogSize = 2 * leastKept;
+
+/** Milliseconds that a hypervisor has until it listens; a busy host starts many at once. */
 const patience = 60_000;
 
 /**
- * Creates a machine: a QEMU that waits before the first instruction of its guest, and outlives this
+ * Creates a machine: a hypervisor that waits before the first instruction of its guest, and outlives this
  * process. `plan` is called with the folder of the machine, where it may put a disk, which then goes with
  * the machine. When anything fails, or this process is killed, no process stays; when it fails, no file.
  * @throws ConvertError `MACHINE_EXISTS`; `QEMU_NOT_FOUND`; `QEMU_FAILED`, as when a port is taken;
- * `HOOK_FAILED`; `OUTPUT_UNUSABLE`, `OUTPUT_FULL`; what `plan` throws.
+ * `FIRECRACKER_NOT_FOUND`; `FIRECRACKER_FAILED`; `USAGE` for what Firecracker does not have; `HOOK_FAILED`; `OUTPUT_UNUSABLE`, `OUTPUT_FULL`; what `plan` throws.
  */
 export async function createMachine(
   root: string,
@@ -49,7 +59,7 @@ export async function createMachine(
   plan: (folder: string) => Promise<PlannedMachine>,
   options: CreateOptions,
 ): Promise<MachineState> {
-  const { source, annotations, hooks, env = process.env, signal, onWarning } = options;
+  const { source, annotations, hooks, signal, onWarning } = options;
   const record: MachineRecord = {
     ...{ version: 1, id, creator: await myself() },
     ...{ source, annotations, hooks },
@@ -60,7 +70,7 @@ export async function createMachine(
     const { machine, annotations: ofPlan } = await plan(folder);
     signal?.throwIfAborted();
     const planned = { ...record, annotations: { ...annotations, ...ofPlan } };
-    return await bringUp(folder, planned, machine, env, signal);
+    return await bringUp(folder, planned, machine, options);
   } catch (error) {
     await removeFolder(root, record);
     // The spec goes on with what comes after a machine's end (runtime.md, "Lifecycle", steps 3 and 4).
@@ -75,17 +85,16 @@ async function bringUp(
   folder: string,
   record: MachineRecord,
   machine: Machine,
-  env: NodeJS.ProcessEnv,
-  signal: AbortSignal | undefined,
+  { kind = 'qemu', env = process.env, logSize = usualLogSize, signal }: CreateOptions,
 ): Promise<MachineState> {
-  const words = [programOf(machine, env), ...waitingArguments(machine)];
-  const supervised = await supervise(folder, words).catch((cause) => blamed(folder, cause));
+  const words = waitingCommand(machine, kind, env);
+  const supervised = await supervise(folder, kind, words, logSize).catch((cause) =>
+    blamed(folder, cause),
+  );
   try {
-    const { qemu, supervisor } = supervised;
-    const ports = await prepare(folder, supervised, machine, signal).catch((cause) =>
-      blamed(folder, cause),
-    );
-    const vmm: Vmm = { machine, qemu, supervisor, ports };
+    const { hypervisor, supervisor } = supervised;
+    const ports = await prepare(folder, supervised, machine, kind, signal);
+    const vmm: Vmm = { kind, machine, hypervisor, supervisor, ports };
     const whole: MachineRecord = { ...record, vmm };
     await writeRecord(folder, whole);
     const creating = describeState(whole, 'creating', folder);
@@ -95,64 +104,55 @@ async function bringUp(
     await supervised.keep();
     return describeState(whole, 'created', folder);
   } catch (error) {
+    // All that it said is noted when it is gone.
     await supervised.drop();
-    throw error;
+    return await blamed(folder, error);
   }
-}
-
-/** QEMU is started in the folder of the machine: the address of a socket must be short. */
-export function waitingArguments(machine: Machine): readonly string[] {
-  const control = { kind: 'socket', path: fileNames.control } as const;
-  return [...qemuArguments(machine, control), '-S'];
-}
-
-function programOf({ architecture }: Machine, env: NodeJS.ProcessEnv): string {
-  const name = qemuPrograms[architecture];
-  const program = findProgram(name, env);
-  if (program !== undefined) return program;
-  const hint = `sudo apt-get install qemu-system-${architecture === 'x86_64' ? 'x86' : 'arm'}`;
-  throw new ConvertError('QEMU_NOT_FOUND', `creating a machine: found no ${name} on PATH`, {
-    hint,
-  });
 }
 
 async function prepare(
   folder: string,
-  { qemu }: Supervised,
-  { boot, networks }: Machine,
+  { hypervisor }: Supervised,
+  machine: Machine,
+  kind: VmmKind,
   signal: AbortSignal | undefined,
 ): Promise<Vmm['ports']> {
-  const forwards = networks.flatMap((network) => (network.kind === 'user' ? network.forwards : []));
-  const control = await listening(folder, qemu, signal);
+  const forwards = machine.networks.flatMap((network) =>
+    network.kind === 'user' ? network.forwards : [],
+  );
+  const control = await listening(folder, hypervisor, kind, signal);
   try {
-    await control.handOver(boot);
+    await control.handOver(machine);
     return await control.ports(forwards);
   } finally {
-    control.close();
+    await control.close();
   }
 }
 
-/** What QEMU said before it ended tells more than that it did. */
+/** What a hypervisor said before it ended tells more than that it did. */
 async function blamed(folder: string, cause: unknown): Promise<never> {
-  const talk = (await tailOf(join(folder, fileNames.talk)))?.toString('utf8').trim();
-  if (!talk || errorCodeOf(cause) !== 'QEMU_FAILED') throw cause;
-  throw new ConvertError('QEMU_FAILED', `creating a machine: found that QEMU ended: ${talk}`, {
+  const code = errorCodeOf(cause);
+  if (code !== 'QEMU_FAILED' && code !== 'FIRECRACKER_FAILED') throw cause;
+  const talk = (await tailOf(folder, fileNames.talk)).toString('utf8').trim();
+  if (talk === '') throw cause;
+  throw new ConvertError(code, `creating a machine: found that its hypervisor ended: ${talk}`, {
     cause,
-    ...(talk.includes('host forwarding') && { hint: 'see what has the port: ss -ltnup' }),
+    ...hintFor(talk),
   });
 }
 
 async function listening(
   folder: string,
-  qemu: Owner,
+  hypervisor: Owner,
+  kind: VmmKind,
   signal: AbortSignal | undefined,
 ): Promise<Control> {
   const deadline = Date.now() + patience;
   for (;;) {
     signal?.throwIfAborted();
-    const lived = await isAlive(qemu);
+    const lived = await isAlive(hypervisor);
     try {
-      return await controlOf(folder);
+      return await controlOf(folder, kind);
     } catch (error) {
       if (lived !== true || Date.now() > deadline) throw error;
       await delay(20);

@@ -53,8 +53,8 @@ async function endProcesses(record: MachineRecord): Promise<void> {
     if (Date.now() > deadline) {
       throw new ConvertError(
         'MACHINE_STATE',
-        `deleting machine ${record.id}: found process ${vmm.qemu.pid} alive ${patience} ms after it was killed, wanted it gone`,
-        { hint: `ps -o pid,stat,wchan,args ${vmm.qemu.pid}` },
+        `deleting machine ${record.id}: found process ${vmm.hypervisor.pid} alive ${patience} ms after it was killed, wanted it gone`,
+        { hint: `ps -o pid,stat,wchan,args ${vmm.hypervisor.pid}` },
       );
     }
     await delay(20);

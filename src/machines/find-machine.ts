@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isAlive, type Owner } from '../../store/index.ts';
+import { isAlive, type Owner } from '../../store/processes.ts';
 import { ConvertError } from '../error.ts';
 import type { GuestEnd } from '../run/end.ts';
 import { answersAt, controlOf } from './control.ts';
@@ -82,36 +82,37 @@ async function lookUp(root: string, id: MachineId): Promise<FoundMachine | undef
 }
 
 async function readStatus(folder: string, record: MachineRecord): Promise<Status> {
-  const [created, started, creatorLives, qemuLives] = await Promise.all([
+  const [created, started, creatorLives, hypervisorLives] = await Promise.all([
     exists(join(folder, fileNames.created)),
     exists(join(folder, fileNames.started)),
     isAlive(record.creator).then((lives) => lives === true),
-    qemuLivesIn(folder, record),
+    hypervisorLivesIn(folder, record),
   ]);
-  const status = statusOf({ created, started, creatorLives, qemuLives });
+  const status = statusOf({ created, started, creatorLives, hypervisorLives });
   // Who let the guest go may have died before he noted it.
-  return status === 'created' && (await runsUnnoted(folder)) ? 'running' : status;
+  return status === 'created' && (await runsUnnoted(folder, record)) ? 'running' : status;
 }
 
 /** A process of another container cannot be looked up, but its socket answers. */
-export async function qemuLivesIn(folder: string, { vmm }: MachineRecord): Promise<boolean> {
+export async function hypervisorLivesIn(folder: string, { vmm }: MachineRecord): Promise<boolean> {
   if (vmm === undefined) return false;
-  return (await isAlive(vmm.qemu)) ?? (await answersAt(folder));
+  return (await isAlive(vmm.hypervisor)) ?? (await answersAt(folder, vmm.kind));
 }
 
 /** One of the processes of a machine that was started here still is. */
 export async function livesOn({ vmm }: MachineRecord): Promise<boolean> {
-  const owners: readonly Owner[] = vmm === undefined ? [] : [vmm.qemu, vmm.supervisor];
+  const owners: readonly Owner[] = vmm === undefined ? [] : [vmm.hypervisor, vmm.supervisor];
   return (await Promise.all(owners.map(isAlive))).includes(true);
 }
 
-async function runsUnnoted(folder: string): Promise<boolean> {
+async function runsUnnoted(folder: string, { vmm }: MachineRecord): Promise<boolean> {
+  if (vmm === undefined) return false;
   try {
-    const control = await controlOf(folder, { timeout: 2000 });
+    const control = await controlOf(folder, vmm.kind, { timeout: 2000 });
     try {
       return await control.isRunning();
     } finally {
-      control.close();
+      await control.close();
     }
   } catch {
     // It ended, or another has its ear: there will be a note soon.

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isAlive, myself, type Owner } from '../../store/index.ts';
+import { isAlive, myself, type Owner } from '../../store/processes.ts';
 import { ConvertError } from '../error.ts';
 import { shellWord } from '../shell-word.ts';
 import type { MachineId } from './machine-id.ts';

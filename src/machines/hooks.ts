@@ -18,7 +18,7 @@ export interface Hooks {
 
 export type HookPoint = keyof Hooks;
 
-export const hookPoints = ['prestart', 'createRuntime', 'poststart', 'poststop'] as const;
+const hookPoints = ['prestart', 'createRuntime', 'poststart', 'poststop'] as const;
 
 export interface Hook {
   /** Absolute. */

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { isAlive } from '../../store/index.ts';
+import { isAlive } from '../../store/processes.ts';
 import { ConvertError } from '../error.ts';
 import type { GuestEnd } from '../run/end.ts';
 import { findMachine } from './find-machine.ts';
@@ -22,8 +22,8 @@ export function parseSignal(text: string): NodeJS.Signals {
 }
 
 /**
- * Sends a signal to the QEMU of a machine. OSv takes no signals of its host, nor its power button
- * (measured); QEMU ends in good order at TERM, INT and HUP, and at once at KILL.
+ * Sends a signal to the hypervisor of a machine. OSv takes no signals of its host, nor its power button
+ * (measured); QEMU ends in good order at TERM, INT and HUP, and all at once at KILL.
  * @throws ConvertError `MACHINE_NOT_FOUND`; `MACHINE_STATE` unless it is created or running.
  */
 export async function killMachine(
@@ -56,20 +56,20 @@ export async function stopMachine(root: string, id: MachineId, grace: number): P
 }
 
 /**
- * False when QEMU is gone.
+ * False when the hypervisor is gone.
  * @throws ConvertError `MACHINE_STATE` for one of another container: its number is another process's here.
  */
-export async function send({ qemu }: Vmm, signal: NodeJS.Signals): Promise<boolean> {
-  const lives = await isAlive(qemu);
+export async function send({ hypervisor }: Vmm, signal: NodeJS.Signals): Promise<boolean> {
+  const lives = await isAlive(hypervisor);
   if (lives === undefined) {
     throw new ConvertError(
       'MACHINE_STATE',
-      `sending ${signal} to process ${qemu.pid}: found it in another container, wanted it here`,
+      `sending ${signal} to process ${hypervisor.pid}: found it in another container, wanted it here`,
       { hint: 'run the command where the machine was created' },
     );
   }
   try {
-    return lives && process.kill(qemu.pid, signal);
+    return lives && process.kill(hypervisor.pid, signal);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
     throw error;

@@ -1,21 +1,20 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { endOf, type GuestEnd, signalName, type VmmEnd } from '../run/end.ts';
+import { openConsole } from './console-files.ts';
 import { fileNames, unlessMissing } from './record.ts';
 
 const tailSize = 64 * 1024;
 
 /** How a machine that is stopped ended. */
 export async function readEnd(folder: string): Promise<GuestEnd> {
-  const [console, talk, exit] = await Promise.all(
-    [fileNames.console, fileNames.talk, fileNames.exit].map((name) => tailOf(join(folder, name))),
-  );
-  const vmm = parseExit(exit?.toString('latin1') ?? '');
-  return endOf({
-    console: console ?? Buffer.of(),
-    ...(talk !== undefined && { talk: talk.toString('utf8') }),
-    ...(vmm !== undefined && { vmm }),
-  });
+  const [console, talk, exit] = await Promise.all([
+    tailOf(folder, fileNames.console),
+    tailOf(folder, fileNames.talk),
+    readFile(join(folder, fileNames.exit), 'latin1').catch(unlessMissing),
+  ]);
+  const vmm = parseExit(exit ?? '');
+  return endOf({ console, talk: talk.toString('utf8'), ...(vmm !== undefined && { vmm }) });
 }
 
 /** What a shell's `wait` gives; undefined for what is no whole line. */
@@ -26,21 +25,13 @@ function parseExit(text: string): VmmEnd | undefined {
   return signal === undefined ? { code, signal: null } : { code: null, signal };
 }
 
-/** The last 64 KiB of a file; undefined when there is none. */
-export async function tailOf(path: string): Promise<Buffer | undefined> {
-  let file: FileHandle | undefined;
+/** The last 64 KiB of the console or the talk of a machine. */
+export async function tailOf(folder: string, name: string): Promise<Buffer> {
+  const files = openConsole(folder, name);
   try {
-    file = await open(path, 'r').catch(unlessMissing);
-    if (file === undefined) return undefined;
-    const { size } = await file.stat();
-    const { buffer, bytesRead } = await file.read(
-      Buffer.alloc(tailSize),
-      0,
-      tailSize,
-      Math.max(0, size - tailSize),
-    );
-    return buffer.subarray(0, bytesRead);
+    const view = await files.look();
+    return await view.read(Math.max(0, view.size - tailSize), tailSize);
   } finally {
-    await file?.close();
+    await files.close();
   }
 }

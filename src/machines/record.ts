@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Owner } from '../../store/index.ts';
+import type { Owner } from '../../store/processes.ts';
 import { openOutputFile } from '../disk/output-file.ts';
 import { ConvertError } from '../error.ts';
 import type { Machine } from '../run/machine.ts';
 import type { PortForward } from '../run/port-forward.ts';
+import type { VmmKind } from '../run/run-machine.ts';
 import type { Hooks } from './hooks.ts';
 import type { MachineId } from './machine-id.ts';
 
@@ -18,14 +19,15 @@ export interface MachineRecord {
   readonly source: string;
   readonly annotations: Readonly<Record<string, string>>;
   readonly hooks: Hooks;
-  /** Absent until QEMU waits with the machine. */
+  /** Absent until the hypervisor waits with the machine. */
   readonly vmm?: Vmm;
 }
 
 export interface Vmm {
+  readonly kind: VmmKind;
   readonly machine: Machine;
-  readonly qemu: Owner;
-  /** The process that waits for QEMU's end, to note it. */
+  readonly hypervisor: Owner;
+  /** The process that waits for the hypervisor's end, to note it. */
   readonly supervisor: Owner;
   /** The ports of the host as they are, also where the host chose them. */
   readonly ports: readonly PortForward[];
@@ -38,14 +40,19 @@ export const fileNames = {
   created: 'created',
   /** Empty; made when the guest was let go. */
   started: 'started',
+  /** The last of the console; what came before it is in `olderOf` of it. */
   console: 'console.log',
-  /** What QEMU itself says. */
-  talk: 'qemu.log',
-  /** QEMU's exit code, as a shell gives it: 128 and the signal where it was killed. */
+  /** What the hypervisor itself says; kept in the same way. */
+  talk: 'hypervisor.log',
+  /** The exit code of the hypervisor, as a shell gives it: 128 and the signal where it was killed. */
   exit: 'exit',
-  /** The socket of QEMU's monitor. */
-  control: 'qmp',
 } as const;
+
+/** The sockets of QEMU's monitor and of Firecracker's API. */
+export const controlNames = { qemu: 'qmp', firecracker: 'api' } as const satisfies Record<
+  VmmKind,
+  string
+>;
 
 /** A record is small: a command line, hooks and annotations. */
 const recordCap = 4 << 20;
@@ -75,7 +82,7 @@ export async function readRecord(folder: string): Promise<MachineRecord | undefi
     'MACHINE_STATE',
     `reading ${path}: found something else, wanted the record of a machine`,
     {
-      hint: 'see whether its QEMU runs: ps -C qemu-system-x86_64 -o pid,args; then remove its folder',
+      hint: 'see whether its hypervisor runs: pgrep -a "qemu-system|firecracker"; then remove its folder',
     },
   );
 }
@@ -87,14 +94,17 @@ export async function readRecord(folder: string): Promise<MachineRecord | undefi
 function recordIn(bytes: Buffer): MachineRecord | undefined {
   const value = bytes.length > recordCap ? undefined : parseJson(bytes.toString('utf8'));
   const { version, creator, source, annotations, hooks, vmm } = membersOf(value);
-  const { machine, qemu, supervisor, ports } = membersOf(vmm);
+  const { kind, machine, hypervisor, supervisor, ports } = membersOf(vmm);
   const isWhole =
     version === 1 &&
     isOwner(creator) &&
     typeof source === 'string' &&
     [annotations, hooks].every(isObject) &&
     (vmm === undefined ||
-      (isObject(machine) && isOwner(qemu) && isOwner(supervisor) && Array.isArray(ports)));
+      ((kind === 'qemu' || kind === 'firecracker') &&
+        isObject(machine) &&
+        [hypervisor, supervisor].every(isOwner) &&
+        Array.isArray(ports)));
   return isWhole ? (value as MachineRecord) : undefined;
 }
 

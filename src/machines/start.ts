@@ -6,7 +6,7 @@ import { controlOf } from './control.ts';
 import { deleteMachine } from './delete.ts';
 import { type FoundMachine, findMachine, stateOf } from './find-machine.ts';
 import type { MachineId } from './machine-id.ts';
-import { fileNames } from './record.ts';
+import { fileNames, type Vmm } from './record.ts';
 import { runHooks } from './run-hook.ts';
 import type { MachineState } from './state.ts';
 import { waitUntilReady } from './wait-ready.ts';
@@ -27,7 +27,7 @@ const doing = 'starting';
  * Lets the guest of a created machine go. A poststart hook that fails ends and removes the machine, as the
  * spec has it (runtime.md, "Lifecycle", step 9).
  * @throws ConvertError `MACHINE_NOT_FOUND`; `MACHINE_STATE` unless it is created; `HOOK_FAILED`;
- * `MACHINE_NOT_READY`; `QEMU_FAILED`; `USAGE` for a port that cannot be reached.
+ * `MACHINE_NOT_READY`; `QEMU_FAILED`, `FIRECRACKER_FAILED`; `USAGE` for a port that cannot be reached.
  */
 export async function startMachine(
   root: string,
@@ -39,7 +39,7 @@ export async function startMachine(
   if (status !== 'created' || record.vmm === undefined)
     throw wrongStatus(doing, found, ['created']);
   const target = ready?.port === undefined ? undefined : portTarget(record.vmm.machine, ready.port);
-  await letGo(found);
+  await letGo(found, record.vmm);
   try {
     await runHooks('poststart', record.hooks.poststart, stateOf({ ...found, status: 'running' }));
   } catch (error) {
@@ -50,14 +50,20 @@ export async function startMachine(
   return stateOf(await findMachine(root, id, doing));
 }
 
-/** QEMU talks to one at a time: of two who start a machine, one finds it running. */
-async function letGo({ id, folder }: FoundMachine): Promise<void> {
-  const control = await controlOf(folder);
-  try {
+/** QEMU talks to one at a time, Firecracker starts once: of two who start a machine, one finds it running. */
+async function letGo({ id, folder }: FoundMachine, { kind }: Vmm): Promise<void> {
+  const control = await controlOf(folder, kind);
+  const refuseRunning = async (): Promise<void> => {
     if (await control.isRunning()) throw wrongStatus(doing, { id, status: 'running' }, ['created']);
-    await control.letGo();
+  };
+  try {
+    await refuseRunning();
+    await control.letGo().catch(async (error: unknown) => {
+      await refuseRunning();
+      throw error;
+    });
     await writeFile(join(folder, fileNames.started), '');
   } finally {
-    control.close();
+    await control.close();
   }
 }

@@ -14,7 +14,7 @@ export interface MachineState {
   readonly ociVersion: string;
   readonly id: MachineId;
   readonly status: Status;
-  /** Of QEMU; absent when it is stopped. */
+  /** Of the hypervisor; absent when it is stopped. */
   readonly pid?: number;
   /** The folder of the machine. */
   readonly bundle: string;
@@ -26,15 +26,15 @@ export interface Signs {
   /** Its creation was done. */
   readonly created: boolean;
   readonly creatorLives: boolean;
-  readonly qemuLives: boolean;
+  readonly hypervisorLives: boolean;
   /** The guest was let go. */
   readonly started: boolean;
 }
 
 /** A creation that was cut off is stopped: it never comes to be created, and may be removed. */
-export function statusOf({ created, creatorLives, qemuLives, started }: Signs): Status {
+export function statusOf({ created, creatorLives, hypervisorLives, started }: Signs): Status {
   if (!created) return creatorLives ? 'creating' : 'stopped';
-  if (!qemuLives) return 'stopped';
+  if (!hypervisorLives) return 'stopped';
   return started ? 'running' : 'created';
 }
 
@@ -52,7 +52,7 @@ export function describeState(
     ociVersion,
     id,
     status,
-    ...(vmm !== undefined && status !== 'stopped' && { pid: vmm.qemu.pid }),
+    ...(vmm !== undefined && status !== 'stopped' && { pid: vmm.hypervisor.pid }),
     bundle,
     annotations: {
       ...annotations,
@@ -80,7 +80,7 @@ export function endText(end: GuestEnd): string {
     case 'timed-out':
       return 'timed out';
     case 'failed':
-      return `failed (QEMU's exit code ${end.exitCode})`;
+      return `failed (the hypervisor's exit code ${end.exitCode})`;
     case 'unknown':
       return 'unknown';
   }

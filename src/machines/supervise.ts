@@ -4,41 +4,67 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { isAlive, type Owner, ownerOf } from '../../store/index.ts';
+import { isAlive, type Owner, ownerOf } from '../../store/processes.ts';
 import { ConvertError } from '../error.ts';
+import type { VmmKind } from '../run/run-machine.ts';
+import { keepPrograms, keepScript } from './keep-script.ts';
 import { fileNames } from './record.ts';
+
+/** Bytes of what a hypervisor itself says; a guest has ways to make it speak. */
+const talkLimit = 512 * 1024;
 
 /**
  * Starts the program of its words, in the folder of the machine, and says its number. It is kept only when
  * `keep` comes: a creator who dies leaves an open end, and no process. Then it waits for the end and notes
- * it, whatever became of the creator. The words are arguments; none is ever read as a script.
+ * it, whatever became of the creator. The words are arguments; none is ever read as a script. Both pipes are
+ * open at both ends before anyone is started: who is killed early leaves nobody waiting for him.
  */
-const script = `
+const scriptOf = (consoleLimit: number): string => `
+${keepScript}
 umask 077
-"$@" </dev/null >>${fileNames.console} 2>${fileNames.talk} &
-qemu=$!
-echo "$qemu"
+command -v ${keepPrograms.join(' ')} >/dev/null || exit
+mkfifo pipe && exec 3<>pipe 4<pipe 5>pipe 3>&- && rm pipe || exit
+mkfifo pipe && exec 3<>pipe 6<pipe 7>pipe 3>&- && rm pipe || exit
+(exec <&4 >/dev/null 2>&1 4<&- 5>&- 6<&- 7>&-; keep ${fileNames.console} ${consoleLimit}) &
+console=$!
+(exec <&6 >/dev/null 2>&1 4<&- 5>&- 6<&- 7>&-; keep ${fileNames.talk} ${talkLimit}) &
+talk=$!
+"$@" </dev/null >&5 2>&7 4<&- 5>&- 6<&- 7>&- &
+hypervisor=$!
+exec 4<&- 5>&- 6<&- 7>&-
+echo "$hypervisor"
 read -r word
-if ! { [ "$word" = keep ] && true >${fileNames.created}; }; then kill -9 "$qemu"; fi
+if ! { [ "$word" = keep ] && true >${fileNames.created}; }; then kill -9 "$hypervisor"; fi
 exec <&- >&-
-wait "$qemu"
-echo "$?" >${fileNames.exit}
+wait "$hypervisor"
+code=$?
+wait "$console" "$talk"
+echo "$code" >${fileNames.exit}
 `;
 
-/** QEMU, and the shell that waits for its end. */
+/** A hypervisor, and the shell that waits for its end. */
 export interface Supervised {
-  readonly qemu: Owner;
+  readonly hypervisor: Owner;
   readonly supervisor: Owner;
-  /** The machine is created, and outlives this process. @throws ConvertError `QEMU_FAILED`. */
+  /** The machine is created, and outlives this process. @throws ConvertError as `supervise`. */
   keep(): Promise<void>;
-  /** Kills QEMU; resolved when both are gone. Nothing to do after `keep`. */
+  /** Kills the hypervisor; resolved when both are gone. Nothing to do after `keep`. */
   drop(): Promise<void>;
 }
 
 type Shell = ChildProcessByStdio<Writable, Readable, null>;
 
-/** @throws ConvertError `QEMU_FAILED` when there is no shell, or QEMU ended at once. */
-export async function supervise(folder: string, words: readonly string[]): Promise<Supervised> {
+/**
+ * Starts the hypervisor of `words`; of its console the last is kept, at most `logSize` bytes.
+ * @throws ConvertError `QEMU_FAILED` or `FIRECRACKER_FAILED` when there is no shell, or it ended at once.
+ */
+export async function supervise(
+  folder: string,
+  kind: VmmKind,
+  words: readonly string[],
+  logSize: number,
+): Promise<Supervised> {
+  const script = scriptOf(Math.floor(logSize / 2));
   const shell: Shell = spawn('/bin/sh', ['-c', script, 'osv-convert', ...words], {
     cwd: folder,
     // A session of its own: the terminal's end and its signals are not for the machine.
@@ -57,10 +83,10 @@ export async function supervise(folder: string, words: readonly string[]): Promi
     if (started !== undefined && (await isAlive(started))) process.kill(started.pid, 'SIGKILL');
   };
   try {
-    const [supervisor, qemu] = await ownersOf(shell, gone);
-    started = qemu;
+    const [supervisor, hypervisor] = await ownersOf(shell, kind, gone);
+    started = hypervisor;
     return {
-      qemu,
+      hypervisor,
       supervisor,
       drop,
       async keep() {
@@ -70,7 +96,7 @@ export async function supervise(folder: string, words: readonly string[]): Promi
         await Promise.race([heard, gone]);
         shell.unref();
         await access(join(folder, fileNames.created)).catch((cause: unknown) => {
-          throw failed('that nobody waits for the end of QEMU', cause);
+          throw failed(kind, 'that nobody waits for its end', cause);
         });
       },
     };
@@ -80,20 +106,24 @@ export async function supervise(folder: string, words: readonly string[]): Promi
   }
 }
 
-async function ownersOf(shell: Shell, gone: Promise<void>): Promise<readonly [Owner, Owner]> {
+async function ownersOf(
+  shell: Shell,
+  kind: VmmKind,
+  gone: Promise<void>,
+): Promise<readonly [Owner, Owner]> {
   const lines = createInterface({ input: shell.stdout });
   const line = await Promise.race([once(lines, 'line'), gone]);
   lines.close();
   const pids = [shell.pid ?? 0, Number(line?.[0] ?? 0)];
-  const [supervisor, qemu] = await Promise.all(
+  const [supervisor, hypervisor] = await Promise.all(
     pids.map((pid) => (pid > 0 ? ownerOf(pid) : undefined)),
   );
-  if (supervisor === undefined || qemu === undefined) throw failed('that QEMU ended at once');
-  return [supervisor, qemu];
+  if (supervisor === undefined || hypervisor === undefined)
+    throw failed(kind, 'that it ended at once');
+  return [supervisor, hypervisor];
 }
 
-function failed(found: string, cause?: unknown): ConvertError {
-  return new ConvertError('QEMU_FAILED', `starting QEMU: found ${found}, wanted it to wait`, {
-    cause,
-  });
+function failed(kind: VmmKind, found: string, cause?: unknown): ConvertError {
+  const code = kind === 'qemu' ? 'QEMU_FAILED' : 'FIRECRACKER_FAILED';
+  return new ConvertError(code, `starting ${kind}: found ${found}, wanted it to wait`, { cause });
 }

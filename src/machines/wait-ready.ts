@@ -5,6 +5,7 @@ import type { Vmm } from '../run/vmm.ts';
 import { controlOf } from './control.ts';
 import type { FoundMachine } from './find-machine.ts';
 import { readLog } from './logs.ts';
+import type { MachineRecord } from './record.ts';
 import { waitForMachine } from './wait.ts';
 
 /**
@@ -13,7 +14,7 @@ import { waitForMachine } from './wait.ts';
  */
 export async function waitUntilReady(
   root: string,
-  { id, folder }: Pick<FoundMachine, 'id' | 'folder'>,
+  { id, folder, record }: Pick<FoundMachine, 'id' | 'folder' | 'record'>,
   ready: ReadyWish,
   target: PortTarget | undefined,
   signal?: AbortSignal,
@@ -31,7 +32,7 @@ export async function waitUntilReady(
   ]).then(() => over.abort());
   try {
     const waiting = { ready, target, tail, onReady: () => undefined };
-    const isReady = await untilReady(monitorOf(folder), waiting, over.signal);
+    const isReady = await untilReady(monitorOf(folder, record), waiting, over.signal);
     signal?.throwIfAborted();
     if (!isReady) throw notReady('its end', tail);
   } finally {
@@ -52,16 +53,17 @@ async function readTo(
   }
 }
 
-/** A QEMU that is gone has no connections; who waits for one is told of its end. */
-function monitorOf(folder: string): Pick<Vmm, 'userNetwork'> {
+/** A hypervisor that is gone has no connections; who waits for one is told of its end. */
+function monitorOf(folder: string, { vmm }: MachineRecord): Pick<Vmm, 'userNetwork'> {
   return {
     async userNetwork() {
+      if (vmm === undefined) return '';
       try {
-        const control = await controlOf(folder);
+        const control = await controlOf(folder, vmm.kind);
         try {
           return await control.userNetwork();
         } finally {
-          control.close();
+          await control.close();
         }
       } catch {
         return '';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GuestEnd } from '../run/end.ts';
-import { findMachine, livesOn, qemuLivesIn } from './find-machine.ts';
+import { findMachine, hypervisorLivesIn, livesOn } from './find-machine.ts';
 import type { MachineId } from './machine-id.ts';
 
 export interface WaitOptions {
@@ -32,6 +32,6 @@ export async function waitForMachine(
     do {
       if (Date.now() >= deadline) return undefined;
       await delay(Math.min(interval, deadline - Date.now()), undefined, signal && { signal });
-    } while (await qemuLivesIn(folder, record));
+    } while (await hypervisorLivesIn(folder, record));
   }
 }

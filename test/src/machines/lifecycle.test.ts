@@ -4,11 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createValidator } from '../../../schemas/index.ts';
-import {
-  type CreateOptions,
-  createMachine,
-  waitingArguments,
-} from '../../../src/machines/create.ts';
+import { type CreateOptions, createMachine } from '../../../src/machines/create.ts';
 import { deleteMachine } from '../../../src/machines/delete.ts';
 import { findMachine, listMachines, machineState } from '../../../src/machines/find-machine.ts';
 import { killMachine, parseSignal, stopMachine } from '../../../src/machines/kill.ts';
@@ -17,9 +13,10 @@ import { parseMachineId } from '../../../src/machines/machine-id.ts';
 import { type StartOptions, startMachine } from '../../../src/machines/start.ts';
 import { endText, type MachineState, statusOf } from '../../../src/machines/state.ts';
 import { waitForMachine } from '../../../src/machines/wait.ts';
+import { waitingArguments } from '../../../src/machines/waiting-command.ts';
 import type { Machine } from '../../../src/run/machine.ts';
 import { type PortForward, parsePortForward } from '../../../src/run/port-forward.ts';
-import { myself } from '../../../store/index.ts';
+import { myself } from '../../../store/processes.ts';
 import { type Afterwards, bootSectorDisk } from '../../support/boot-sector.ts';
 import { findProgram } from '../../support/docker-registry.ts';
 import { processesIn } from '../../support/processes-in.ts';
@@ -119,11 +116,11 @@ describe('parseSignal', () => {
 
 describe('statusOf', () => {
   it.each([
-    ['creating', { created: false, creatorLives: true, qemuLives: true, started: false }],
-    ['stopped', { created: false, creatorLives: false, qemuLives: true, started: false }],
-    ['created', { created: true, creatorLives: false, qemuLives: true, started: false }],
-    ['running', { created: true, creatorLives: false, qemuLives: true, started: true }],
-    ['stopped', { created: true, creatorLives: true, qemuLives: false, started: true }],
+    ['creating', { created: false, creatorLives: true, hypervisorLives: true, started: false }],
+    ['stopped', { created: false, creatorLives: false, hypervisorLives: true, started: false }],
+    ['created', { created: true, creatorLives: false, hypervisorLives: true, started: false }],
+    ['running', { created: true, creatorLives: false, hypervisorLives: true, started: true }],
+    ['stopped', { created: true, creatorLives: true, hypervisorLives: false, started: true }],
   ] as const)('is %s with %j', (status, signs) => {
     expect(statusOf(signs)).toBe(status);
   });
@@ -137,7 +134,7 @@ describe('endText', () => {
     [{ how: 'killed' }, 'killed'],
     [{ how: 'killed', signal: 'SIGKILL' }, 'killed (SIGKILL)'],
     [{ how: 'timed-out' }, 'timed out'],
-    [{ how: 'failed', exitCode: 1 }, "failed (QEMU's exit code 1)"],
+    [{ how: 'failed', exitCode: 1 }, "failed (the hypervisor's exit code 1)"],
     [{ how: 'unknown' }, 'unknown'],
   ] as const)('of %j', (end, text) => {
     expect(endText(end)).toBe(text);
@@ -277,10 +274,14 @@ describe.skipIf(!hasQemu)('a machine', () => {
     const { pid = 0 } = await create('', 'stay');
     const path = join(root, id, 'machine.json');
     const record = JSON.parse(await readFile(path, 'utf8'));
-    const { qemu, supervisor } = record.vmm;
+    const { hypervisor, supervisor } = record.vmm;
     const change = async (vmm: object) =>
       await writeFile(path, JSON.stringify({ ...record, vmm: { ...record.vmm, ...vmm } }));
-    await change({ qemu: { ...qemu, start: '1' }, supervisor: { ...supervisor, start: '1' } });
+    const other = { start: '1' };
+    await change({
+      hypervisor: { ...hypervisor, ...other },
+      supervisor: { ...supervisor, ...other },
+    });
     expect((await findMachine(root, id, 'x')).end).toEqual({ how: 'unknown' });
     await remove();
     process.kill(pid, 0);
