@@ -1,20 +1,26 @@
 import {
   closeSync,
+  constants,
+  copyFileSync,
   fstatSync,
   fsync,
   ftruncateSync,
   lstatSync,
   openSync,
+  readdirSync,
   readlinkSync,
+  readSync,
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { ConvertError } from '../error.ts';
 import { shellWord } from '../shell-word.ts';
+import { type FileIdentity, identityOf } from './file-stamp.ts';
 
 /** A file that appears under its name only when it is whole. */
 export interface OutputFile {
@@ -22,10 +28,22 @@ export interface OutputFile {
   write(bytes: Uint8Array, offset: number): void;
   /** Cuts or lengthens the file, with a hole. */
   resize(size: number): void;
+  /**
+   * All of the file at `source`; its blocks are shared where the file system can do that, else holes become zeros.
+   * Who may read the copy is decided by the umask, not by `source`.
+   */
+  copy(source: string): void;
   /** Makes the file durable and gives it its name, in place of a file that has it. */
-  commit(): Promise<{ readonly bytes: number; readonly allocated: number }>;
+  commit(): Promise<Committed>;
   /** Leaves nothing behind; nothing to do after `commit`. */
   discard(): void;
+}
+
+export interface Committed {
+  readonly bytes: number;
+  /** What the file system uses for it. */
+  readonly allocated: number;
+  readonly identity: FileIdentity;
 }
 
 /**
@@ -66,15 +84,27 @@ export function openOutputFile(path: string): OutputFile {
       attempt(() => ftruncateSync(fd, size));
     },
 
+    copy(source) {
+      attempt(() => {
+        // copyFile gives the mode of the source before the bytes: others could read what is not for them.
+        if (statSync(source).mode === fstatSync(fd).mode) {
+          copyFileSync(source, temporary.path, constants.COPYFILE_FICLONE);
+        } else {
+          copyBytes(source, fd);
+        }
+      });
+    },
+
     async commit() {
       try {
         await sync(fd);
-        const { size, blocks } = fstatSync(fd);
+        const stat = fstatSync(fd, { bigint: true });
         close();
         renameSync(temporary.path, target);
         named = true;
         await syncFolder(dirname(target));
-        return { bytes: size, allocated: blocks * 512 };
+        const [bytes, allocated] = [Number(stat.size), Number(stat.blocks) * 512];
+        return { bytes, allocated, identity: identityOf(stat) };
       } catch (cause) {
         throw outputError(path, cause);
       }
@@ -85,6 +115,33 @@ export function openOutputFile(path: string): OutputFile {
       if (!named) rmSync(temporary.path, { force: true });
     },
   };
+}
+
+const pieceSize = 1 << 20;
+
+function copyBytes(source: string, target: number): void {
+  const from = openSync(source, 'r');
+  try {
+    const piece = Buffer.allocUnsafe(pieceSize);
+    for (let read = readSync(from, piece); read > 0; read = readSync(from, piece)) {
+      for (let done = 0; done < read; ) done += writeSync(target, piece, done, read - done);
+    }
+  } finally {
+    closeSync(from);
+  }
+}
+
+/** What is being written changes all the time; what does not is of a process that was killed. */
+const draftAge = 3_600_000;
+
+/** Removes from a folder what killed processes left half-written. */
+export function removeDrafts(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    if (!name.endsWith('.part')) continue;
+    const path = join(folder, name);
+    const changed = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY;
+    if (Date.now() - changed > draftAge) rmSync(path, { force: true });
+  }
 }
 
 const sync = promisify(fsync);
@@ -143,8 +200,10 @@ function outputError(path: string, cause: unknown): ConvertError {
         `writing ${path}: found no room left for it in ${dirname(resolve(path))}, wanted room for all of it`,
         { hint: `df -h ${shellWord(dirname(resolve(path)))}`, cause },
       );
-    case 'ENOENT':
-      return unusable(path, `no folder ${dirname(resolve(path))}`, cause);
+    case 'ENOENT': {
+      const folder = dirname(resolve(path));
+      return unusable(path, `no folder ${folder}`, cause, `mkdir -p ${shellWord(folder)}`);
+    }
     case 'ENOTDIR':
       return unusable(path, `no folder ${dirname(resolve(path))} but a file`, cause);
     case 'EACCES':
@@ -156,11 +215,16 @@ function outputError(path: string, cause: unknown): ConvertError {
   }
 }
 
-function unusable(path: string, found: string, cause?: unknown): ConvertError {
+function unusable(
+  path: string,
+  found: string,
+  cause?: unknown,
+  hint = 'name another file',
+): ConvertError {
   return new ConvertError(
     'OUTPUT_UNUSABLE',
     `writing ${path}: found ${found}, wanted a file in a folder that can be written`,
-    { hint: 'name another file', cause },
+    { hint, cause },
   );
 }
 

@@ -1,12 +1,11 @@
 import type { Digest, Store } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
-import { type Location, nameOf, parseLocation } from '../oci/location.ts';
+import { type Location, nameOf } from '../oci/location.ts';
 import {
   formatPlatform,
   hintFor,
   normalizePlatform,
   type Platform,
-  parsePlatform,
   platformMatches,
 } from '../oci/platform.ts';
 import { parseReference } from '../oci/reference.ts';
@@ -14,10 +13,12 @@ import type { Resolved } from '../source/source.ts';
 import { fetchLayers, type LayerTransfer } from './fetch-layers.ts';
 import { withHealing } from './heal.ts';
 import { loadImage, type StoredImage } from './image.ts';
+import { parseImageLocation } from './image-location.ts';
 import { type LockedImage, type LockFile, lockedDigests, lockMismatch } from './lock-file.ts';
 import { type OpenImageOptions, openImage } from './open-image.ts';
 import { chooseManifest, readStored } from './resolve-image.ts';
 import { lookInStore, type Sought } from './stored-image.ts';
+import { platformOf } from './wanted-platform.ts';
 
 export interface PullOptions extends OpenImageOptions {
   /** `os/architecture[/variant]`; the configured one when absent, else `linux/amd64`. */
@@ -56,7 +57,7 @@ export async function obtain(
   text: string,
   options: PullOptions,
 ): Promise<StoredImage> {
-  const location = parseLocation(text);
+  const location = parseImageLocation(text);
   const platform = platformOf(options);
   const isNamed = location.transport === 'registry' || location.transport === 'store';
   if (!isNamed || (options.pull ?? 'missing') !== 'missing') {
@@ -94,7 +95,7 @@ export async function pullPlatforms(
   platforms: readonly Platform[],
   options: PullOptions,
 ): Promise<Pulled> {
-  const location = parseLocation(text);
+  const location = parseImageLocation(text);
   return await withHealing(store, options, () => pullOnce(store, location, platforms, options));
 }
 
@@ -136,11 +137,6 @@ async function pullOnce(
   } finally {
     await source.close();
   }
-}
-
-/** The platform that is meant: as given, as configured, or the usual one. */
-export function platformOf({ platform, config }: PullOptions): Platform {
-  return parsePlatform(platform ?? config?.platform ?? 'linux/amd64');
 }
 
 /** An image with what the lock file says of it. */

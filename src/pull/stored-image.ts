@@ -60,7 +60,7 @@ export async function lookInStore(
 }
 
 /** The entry of `name` that serves `platform` best; one that tells no platform where none does. */
-async function findNamed(
+export async function findNamed(
   store: Store,
   name: string,
   platform: Platform,

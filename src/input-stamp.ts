@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+import { type BigIntStats, closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { stampOf, statAt } from './disk/file-stamp.ts';
+
+/**
+ * What stands for a file in the key of a build: its stamp. One that changed so lately that a later change might
+ * leave the stamp as it is, by the clock or the grain of the file system, stands there with its content, as in
+ * git's index ("racy git"), and so does one of a time to come. Undefined where no file is.
+ */
+export function inputStamp(path: string): string | undefined {
+  const found = statAt(path);
+  if (found === undefined) return undefined;
+  return isSettled(found) ? stampOf(found) : contentStamp(path);
+}
+
+/** FAT keeps even seconds. */
+const grainMs = 2_000;
+
+function isSettled({ ctimeMs, mtimeMs }: BigIntStats): boolean {
+  return Number(ctimeMs > mtimeMs ? ctimeMs : mtimeMs) + grainMs < Date.now();
+}
+
+const pieceSize = 1 << 20;
+
+/** By the bytes alone. Undefined for what cannot be read. */
+export function contentStamp(path: string): string | undefined {
+  const hash = createHash('sha256');
+  try {
+    const fd = openSync(path, 'r');
+    try {
+      if (!fstatSync(fd).isFile()) return undefined;
+      const piece = Buffer.allocUnsafe(pieceSize);
+      for (let read = readSync(fd, piece); read > 0; read = readSync(fd, piece)) {
+        hash.update(piece.subarray(0, read));
+      }
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return undefined;
+  }
+  return hash.digest('hex');
+}
+
+/** An installation of .NET has some 400 files a version; what has more than this is not looked through each time. */
+const nameCap = 20_000;
+
+/**
+ * Path and stamp of each file in `folder`, and of those in the folders below it down to `depth`, links followed.
+ * Undefined where there are too many names to look at.
+ * @param wanted whether a file or folder of this name counts.
+ */
+export function folderStamps(
+  folder: string,
+  depth: number,
+  wanted: (name: string) => boolean = () => true,
+): readonly string[] | undefined {
+  const stamps: string[] = [];
+  let seen = 0;
+  const walk = (path: string, left: number): void => {
+    for (const name of namesIn(path).filter(wanted)) {
+      seen += 1;
+      if (seen > nameCap) return;
+      const child = join(path, name);
+      const stamp = inputStamp(child);
+      if (stamp !== undefined) stamps.push(`${child} ${stamp}`);
+      else if (left > 0) walk(child, left - 1);
+    }
+  };
+  walk(folder, depth);
+  return seen > nameCap ? undefined : stamps;
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch {
+    return [];
+  }
+}
