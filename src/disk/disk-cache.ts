@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path';
 import { ConvertError } from '../error.ts';
 import { frameOf } from './disk-frame.ts';
-import { openOutputFile } from './output-file.ts';
+import { openOutputFile, removeDrafts } from './output-file.ts';
 
 /** Raw disks in a folder, by a key of all that went into them: `KEY.raw`, `KEY.raw.json`, `KEY.seal`. */
 export interface DiskCache {
@@ -55,9 +55,6 @@ interface Seal {
 }
 
 const usuallySpared = 10 * 60_000;
-
-/** What is being written changes all the time; what does not is of a process that was killed. */
-const draftAge = 3_600_000;
 
 const suffixes = ['.seal', '.raw.json', '.raw'] as const;
 
@@ -149,12 +146,4 @@ function digestOf(pieces: Iterable<Uint8Array>): string {
 /** Another process may have removed it. */
 function statOf(path: string): Stats | undefined {
   return statSync(path, { throwIfNoEntry: false });
-}
-
-function removeDrafts(folder: string): void {
-  for (const name of readdirSync(folder)) {
-    if (!name.endsWith('.part')) continue;
-    const changed = statOf(join(folder, name))?.mtimeMs ?? Number.POSITIVE_INFINITY;
-    if (Date.now() - changed > draftAge) rmSync(join(folder, name), { force: true });
-  }
 }

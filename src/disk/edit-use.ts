@@ -10,7 +10,7 @@ import { shellWord } from '../shell-word.ts';
  * @throws ConvertError `OUTPUT_UNUSABLE`.
  */
 export function refuseInUse(path: string, locks = '/proc/locks'): void {
-  const holder = holderOf(path, locks);
+  const holder = lockHolder(path, locks);
   if (holder === undefined) return;
   throw new ConvertError(
     'OUTPUT_UNUSABLE',
@@ -19,10 +19,16 @@ export function refuseInUse(path: string, locks = '/proc/locks'): void {
   );
 }
 
-function holderOf(path: string, locks: string): string | undefined {
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+/** Who has locked a file, as far as Linux tells: `process 42`. */
+export function lockHolder(path: string, locks = '/proc/locks'): string | undefined {
   const list = textOf(locks);
-  if (stat === undefined || list === undefined) return undefined;
+  return list === undefined ? undefined : lockHolderIn(list, path);
+}
+
+/** The same of a list of locks (proc_locks(5)). */
+export function lockHolderIn(list: string, path: string): string | undefined {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  if (stat === undefined) return undefined;
   const file = `${hexOf(majorOf(stat.dev))}:${hexOf(minorOf(stat.dev))}:${stat.ino}`;
   for (const line of list.split('\n')) {
     const [, kind, pid, place] =

@@ -61,5 +61,6 @@ function readAt(path: string, fd: number, target: Uint8Array, offset: number): n
 }
 
 function wordsOf(cause: unknown): string {
+  if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return 'no such file';
   return cause instanceof Error ? cause.message : String(cause);
 }

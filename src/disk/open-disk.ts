@@ -93,7 +93,11 @@ export async function openDisk(path: string): Promise<OpenDisk> {
   }
 }
 
-function rofsOn(disk: SyncAccess, path: string): SyncAccess {
+/**
+ * The ROFS on a disk as a machine sees it.
+ * @throws ConvertError `DISK_UNSUPPORTED`, `DISK_INVALID`; what `disk.read` does.
+ */
+export function rofsOn(disk: SyncAccess, path: string): SyncAccess {
   const head = disk.read(0, kindReach);
   if (isRofs(head)) return disk;
   const partition = hasBootSignature(head) ? partitionIn(head) : undefined;
@@ -117,7 +121,10 @@ function rofsOn(disk: SyncAccess, path: string): SyncAccess {
  * Refuses a raw disk that is a file of another kind, which only its packing or its format hides.
  * @throws ConvertError `DISK_UNSUPPORTED`.
  */
-export function refusePacked({ disk, format }: WholeDisk, path: string): void {
+export function refusePacked(
+  { disk, format }: Pick<WholeDisk, 'disk' | 'format'>,
+  path: string,
+): void {
   const head = disk.read(0, kindReach);
   const kind = format === 'raw' && !hasBootSignature(head) ? kindOf(head) : undefined;
   if (kind?.isDisk || kind?.isArchive || kind?.packed) throw notOurs(disk, path, head, kind);

@@ -2,7 +2,7 @@ import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { Contents } from '../tree/contents.ts';
 import { type DiskFormat, diskSizeIn, refuseCompression } from './formats.ts';
 import { type ImageOptions, openImage } from './open-image.ts';
-import { openOutputFile } from './output-file.ts';
+import { type Committed, openOutputFile } from './output-file.ts';
 import type { DiskPlan } from './plan.ts';
 import { type Piece, pieces } from './segment.ts';
 
@@ -21,13 +21,10 @@ export interface WriteDiskOptions extends WriteImageOptions {
   readonly contents: Contents;
 }
 
-export interface WrittenDisk {
+/** `bytes` are those of the file; it uses less where it has holes. */
+export interface WrittenDisk extends Committed {
   /** Of the disk, as a machine sees it. */
   readonly size: number;
-  /** Of the file. */
-  readonly bytes: number;
-  /** What the file system uses for it: less, where it has holes. */
-  readonly allocated: number;
 }
 
 /** A disk that can be gone through from its beginning to its end, more than once. */

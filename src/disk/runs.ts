@@ -14,11 +14,21 @@ export function* nonZeroRuns(bytes: Buffer, unit: number): Generator<Run, void, 
   let start = 0;
   for (let at = 0; at < bytes.length; at += unit) {
     const end = Math.min(at + unit, bytes.length);
-    if (bytes.compare(zeros, 0, end - at, at, end) !== 0) continue;
+    if (!isZero(bytes, at, end)) continue;
     if (start < at) yield { start, end: at };
     start = end;
   }
   if (start < bytes.length) yield { start, end: bytes.length };
+}
+
+/** Bytes that are looked at one by one: most units differ from zero in them, and each comparison is a call. */
+const probed = 64;
+
+function isZero(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = Math.min(start + probed, end) - 1; at >= start; at -= 1) {
+    if (bytes[at] !== 0) return false;
+  }
+  return bytes.compare(zeros, 0, end - start, start, end) === 0;
 }
 
 /** A part of a buffer that has the length of a unit. */

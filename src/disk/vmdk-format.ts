@@ -15,7 +15,7 @@ export const sectorSize = 512;
 export const grainSize = 65_536;
 export const grainsPerTable = 512;
 export const headerSize = sectorSize;
-export const descriptorSectors = 20;
+const descriptorSectors = 20;
 export const overheadSectors = 128;
 /** Before the compressed bytes of a grain: its first sector on the disk, and how many bytes follow. */
 export const grainMarkerSize = 12;

@@ -15,7 +15,7 @@ export interface KeptAttributes {
 }
 
 /** Where rootless tools keep the owner that a file is to have (rootlesscontainers.proto). */
-export const ownerAttribute = 'user.rootlesscontainers';
+const ownerAttribute = 'user.rootlesscontainers';
 
 /**
  * The extended attributes under which a node is kept without root: `user.*` as they are, and its owner.

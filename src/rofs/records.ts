@@ -40,7 +40,7 @@ export function readHead(access: SyncAccess): Buffer {
 }
 
 /** Whether the superblock says where structure info lies, and it is all there and of a size that is read here. */
-export function hasInfo(superblock: Superblock, access: SyncAccess): boolean {
+function hasInfo(superblock: Superblock, access: SyncAccess): boolean {
   const { infoFirstBlock, infoBlocks } = superblock;
   return (
     infoFirstBlock > 0 &&

@@ -42,34 +42,51 @@ function bytesAt(offset: number, bytes: Uint8Array): RofsSegment {
   return { offset, length: bytes.length, source: { kind: 'bytes', bytes } };
 }
 
-function* structureInfo(plan: RofsPlan): Generator<Uint8Array, void, undefined> {
+function* structureInfo({
+  entries,
+  symlinks,
+  inodes,
+}: RofsPlan): Generator<Uint8Array, void, undefined> {
   let piece = Buffer.alloc(pieceSize);
   let end = 0;
-  for (const [size, put] of records(plan)) {
-    if (end + size > pieceSize) {
+  for (const table of [
+    tableOf(entries, ({ name }) => entryHeaderSize + name.length, putEntry),
+    tableOf(symlinks, (target) => symlinkHeaderSize + target.length, putSymlink),
+    tableOf(inodes, () => inodeSize, putInode),
+  ]) {
+    for (end = table.fill(piece, end); !table.isDone(); end = table.fill(piece, 0)) {
       yield piece.subarray(0, end);
       piece = Buffer.alloc(pieceSize);
-      end = 0;
     }
-    end = put(piece, end);
   }
   yield piece.subarray(0, end);
 }
 
-/** Each record's size and how it is written, in the order of the format. */
-function* records(
-  plan: RofsPlan,
-): Generator<readonly [number, (target: Buffer, offset: number) => number], void, undefined> {
-  for (const entry of plan.entries) {
-    yield [
-      entryHeaderSize + entry.name.length,
-      (target, offset) => putEntry(target, offset, entry),
-    ];
-  }
-  for (const link of plan.symlinks) {
-    yield [symlinkHeaderSize + link.length, (target, offset) => putSymlink(target, offset, link)];
-  }
-  for (const inode of plan.inodes) {
-    yield [inodeSize, (target, offset) => putInode(target, offset, inode)];
-  }
+interface Table {
+  /** Writes records from `offset` on, as long as they fit; returns the offset behind them. */
+  fill(target: Buffer, offset: number): number;
+  isDone(): boolean;
+}
+
+function tableOf<T extends object>(
+  records: readonly T[],
+  sizeOf: (record: T) => number,
+  put: (target: Buffer, offset: number, record: T) => number,
+): Table {
+  let next = 0;
+  return {
+    fill(target, offset) {
+      let end = offset;
+      for (
+        let record = records[next];
+        record !== undefined && end + sizeOf(record) <= target.length;
+        record = records[next]
+      ) {
+        end = put(target, end, record);
+        next += 1;
+      }
+      return end;
+    },
+    isDone: () => next === records.length,
+  };
 }

@@ -141,7 +141,18 @@ export function readFile(contents: Contents, node: FileNode, cap: number): Uint8
   return bytes;
 }
 
+const accesses = new WeakMap<Contents, WeakMap<Content, SyncAccess>>();
+
+/** One access for each content, so that what was read of it can be known by that. */
 export function contentAccess(contents: Contents, content: Content): SyncAccess {
+  const known = accesses.get(contents) ?? new WeakMap<Content, SyncAccess>();
+  accesses.set(contents, known);
+  const access = known.get(content) ?? accessOf(contents, content);
+  known.set(content, access);
+  return access;
+}
+
+function accessOf(contents: Contents, content: Content): SyncAccess {
   return {
     size: content.size,
     read(offset, length) {

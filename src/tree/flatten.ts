@@ -29,6 +29,13 @@ interface Step extends Merge {
   readonly layer: LayerIndex;
   readonly number: number;
   readonly entry: Entry;
+  readonly last: LastParent;
+}
+
+/** The folder of the entry before, which mostly is that of the next: forgotten when a name changes its meaning. */
+interface LastParent {
+  path: EntryPath | undefined;
+  folder: DraftFolder | undefined;
 }
 
 /**
@@ -74,11 +81,13 @@ function beginMerge(layers: readonly LayerIndex[]): Merge {
 }
 
 function applyLayer({ root, onLink }: Merge, layer: LayerIndex, number: number): void {
-  for (const entry of layer.entries) apply({ root, onLink, layer, number, entry });
+  const last: LastParent = { path: undefined, folder: undefined };
+  for (const entry of layer.entries) apply({ root, onLink, layer, number, entry, last });
 }
 
 function apply(step: Step): void {
-  const { number, entry } = step;
+  const { number, entry, last } = step;
+  if (entry.kind === 'whiteout' || entry.kind === 'opaque') last.path = undefined;
   if (entry.path === '') {
     applyToRoot(step);
     return;
@@ -96,16 +105,22 @@ function apply(step: Step): void {
       return;
     }
     case 'directory': {
-      const folder = parentFolder(step, parent);
+      const folder = parentOf(step, parent);
       const existing = folder.names.get(name);
-      if (existing && isFolder(existing)) describe(existing, entry, number);
-      else addFolder(step, folder, name, attributesOf(entry));
+      if (existing && isFolder(existing)) {
+        describe(existing, entry, number);
+        return;
+      }
+      if (existing) last.path = undefined;
+      addFolder(step, folder, name, attributesOf(entry));
       return;
     }
     default: {
       const node =
         entry.kind === 'hardlink' ? linked(step, entry.target) : leafOf(entry, step.layer);
-      parentFolder(step, parent).names.set(name, { node, layer: number });
+      const { names } = parentOf(step, parent);
+      if (names.has(name)) last.path = undefined;
+      names.set(name, { node, layer: number });
     }
   }
 }
@@ -139,6 +154,13 @@ function existingFolder({ root, onLink }: Merge, path: EntryPath): DraftFolder |
 function linkTo(target: string, onLink: Merge['onLink']): Link {
   onLink(target);
   return { link: target };
+}
+
+function parentOf(step: Step, path: EntryPath): DraftFolder {
+  const { last } = step;
+  if (last.folder === undefined || last.path !== path) last.folder = parentFolder(step, path);
+  last.path = path;
+  return last.folder;
 }
 
 /** The folder at `path`, links followed, made where it is missing. All on the way counts as touched. */

@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash, type Hash, hash } from 'node:crypto';
 import type { Content } from './tree.ts';
 
 export type LayerContent = Extract<Content, { kind: 'layer' }>;
@@ -22,23 +22,21 @@ export function createReadCheck(): ReadCheck {
   const unchecked = new Set<LayerContent>();
   let followed: { readonly content: LayerContent; readonly hash: Hash; end: number } | undefined;
 
-  const finish = (content: LayerContent, hash: Hash): string => {
-    unchecked.delete(content);
-    return `sha256:${hash.digest('hex')}`;
-  };
-
   return {
     unchecked,
     take(content, position, bytes) {
       if (position === 0 && bytes.length === content.size) {
-        return finish(content, createHash('sha256').update(bytes));
+        unchecked.delete(content);
+        return `sha256:${hash('sha256', bytes)}`;
       }
       unchecked.add(content);
       if (position === 0) followed = { content, hash: createHash('sha256'), end: 0 };
       if (followed?.content !== content || followed.end !== position) return undefined;
       followed.hash.update(bytes);
       followed.end += bytes.length;
-      return followed.end < content.size ? undefined : finish(content, followed.hash);
+      if (followed.end < content.size) return undefined;
+      unchecked.delete(content);
+      return `sha256:${followed.hash.digest('hex')}`;
     },
   };
 }

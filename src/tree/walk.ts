@@ -33,6 +33,8 @@ export function* walkFrom(
 
 /** What a folder holds, names in the order of their bytes. */
 export function sortedEntries({ entries }: DirectoryNode): (readonly [string, Node])[] {
+  const listed = [...entries];
+  if (isSorted(listed)) return listed;
   const sorted: (readonly [string, Node])[] = [];
   for (const name of sortNames([...entries.keys()])) {
     const node = entries.get(name);
@@ -41,13 +43,25 @@ export function sortedEntries({ entries }: DirectoryNode): (readonly [string, No
   return sorted;
 }
 
+/** Most tars are written in the order of names; only below the surrogates is that of strings that of bytes. */
+function isSorted(entries: readonly (readonly [string, Node])[]): boolean {
+  let before = '';
+  for (const [name] of entries) {
+    if (name < before || isHigh.test(name)) return false;
+    before = name;
+  }
+  return true;
+}
+
+const isHigh = /[\ud800-\uffff]/;
+
 /**
  * Names in the order of their bytes. A folder may have a million, and hostile ones agree for thousands of
  * characters: nothing but the engine's own order of strings is fast, and that is the order of bytes only
  * below the surrogates, or where each character is a byte.
  */
 export function sortNames(names: readonly string[]): string[] {
-  if (!names.some((name) => /[\ud800-\uffff]/.test(name))) return [...names].sort();
+  if (!names.some((name) => isHigh.test(name))) return [...names].sort();
   const bytes = names.map((name) => Buffer.from(encodeName(name)).toString('latin1'));
   return bytes.sort().map((text) => decodeName(Buffer.from(text, 'latin1')));
 }

@@ -215,6 +215,10 @@ describe('nonZeroRuns', () => {
       { start: 24, end: 40 },
     ]);
     expect([...nonZeroRuns(Buffer.alloc(20), 8)]).toEqual([]);
+    for (const at of [4096, 4159, 4160, 8191]) {
+      const page = Buffer.alloc(12_288).fill(1, at, at + 1);
+      expect([...nonZeroRuns(page, 4096)]).toEqual([{ start: 4096, end: 8192 }]);
+    }
     expect([...nonZeroRuns(Buffer.alloc(20, 1), 8)]).toEqual([{ start: 0, end: 20 }]);
   });
 });
@@ -337,18 +341,19 @@ describe('writeDisk', () => {
   });
 
   test.each([
-    ['its folder is missing', 'missing/disk.img', 'no folder'],
+    ['its folder is missing', 'missing/disk.img', 'no folder', 'mkdir -p '],
     ['its folder is a file', 'file/disk.img', 'no folder'],
     ['it is a folder', 'folder', 'a folder'],
     ['it is a device', '/dev/null', 'a device'],
     ['its folder takes no files', '/sys/disk.img', 'the folder /sys not writable'],
-  ])('names the file it cannot write when %s', async (_, name, found) => {
+  ])('names the file it cannot write when %s', async (_, name, found, hint = 'name another ') => {
     mkdirSync(join(folder, 'out/folder'));
     writeFileSync(join(folder, 'out/file'), '');
     const file = name.startsWith('/') ? name : join(folder, 'out', name);
     await expect(writeDisk(biosDisk(), file, { format: 'raw', contents })).rejects.toMatchObject({
       code: 'OUTPUT_UNUSABLE',
       message: expect.stringContaining(`writing ${file}: found ${found}`),
+      hint: expect.stringContaining(hint),
     });
     expect(readdirSync(join(folder, 'out'))).toEqual(['file', 'folder']);
   });

@@ -16,7 +16,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { treeTar } from '../../../src/export/tar.ts';
 import { type Contents, openContents } from '../../../src/tree/contents.ts';
 import { flatten } from '../../../src/tree/flatten.ts';
-import { listTree } from '../../../src/tree/list.ts';
 import { lookup } from '../../../src/tree/lookup.ts';
 import { directory as newFolder } from '../../../src/tree/nodes.ts';
 import type { Tree } from '../../../src/tree/tree.ts';
@@ -33,6 +32,7 @@ import {
   whiteout,
 } from '../../support/layers.ts';
 import { writeLayout } from '../../support/layout.ts';
+import { listTree } from '../../support/list-tree.ts';
 import { contentOf, readTar } from '../../support/read-tar.ts';
 import { top } from '../../support/top.ts';
 

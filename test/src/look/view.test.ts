@@ -8,7 +8,6 @@ import { layerTree } from '../../../src/look/layer-tree.ts';
 import { type View, withView } from '../../../src/look/view.ts';
 import { planRofs } from '../../../src/rofs/plan.ts';
 import { openContents, readFile as readFileOf } from '../../../src/tree/contents.ts';
-import { listTree } from '../../../src/tree/list.ts';
 import { lookup } from '../../../src/tree/lookup.ts';
 import { fileOfBytes, directory as folderOf } from '../../../src/tree/nodes.ts';
 import {
@@ -31,6 +30,7 @@ import {
   whiteout,
 } from '../../support/layers.ts';
 import { writeLayout } from '../../support/layout.ts';
+import { listTree } from '../../support/list-tree.ts';
 import { layerIndex } from '../tree/layer-index.ts';
 
 const base = [directory('etc', { mode: 0o700 }), file('etc/hosts', 'localhost'), file('old', '')];

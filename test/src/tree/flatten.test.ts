@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { errorCodeOf } from '../../../src/error.ts';
 import { flatten } from '../../../src/tree/flatten.ts';
-import { listTree } from '../../../src/tree/list.ts';
 import { lookup } from '../../../src/tree/lookup.ts';
 import type { Tree } from '../../../src/tree/tree.ts';
 import { walkTree } from '../../../src/tree/walk.ts';
@@ -17,6 +16,7 @@ import {
   symlink,
   whiteout,
 } from '../../support/layers.ts';
+import { listTree } from '../../support/list-tree.ts';
 import { readTar } from '../../support/read-tar.ts';
 import { archive, member } from '../../support/tar-builder.ts';
 import { flattenNaively } from './flatten-oracle.ts';
@@ -68,6 +68,13 @@ describe('flatten', () => {
       'd 0700 0 /a',
       '- 0644 0 /a/b',
     ]);
+  });
+
+  test('finds a parent anew when an entry in it changes what its path means', () => {
+    const looped = [symlink('a/l', '.'), file('a/l/before', '')];
+    const after = file('a/l/after', '');
+    expect(listing([...looped, directory('a/l/l'), after])).toContain('- 0644 0 /a/l/after');
+    expect(listing([...looped, symlink('a/l/l', '/b'), after])).toContain('- 0644 0 /b/after');
   });
 
   test('takes the attributes of the later directory and keeps the children of both when two merge', () => {
@@ -469,7 +476,7 @@ describe('flatten, parents that are no folders', () => {
     const chain = Array.from({ length: 40 }, (_, at) =>
       symlink(`l${at}`, `${'./'.repeat(2040)}${at === 0 ? 'd' : `l${at - 1}`}`),
     );
-    const behind = Array.from({ length: 2000 }, (_, at) => file(`l39/${at}`, ''));
+    const behind = Array.from({ length: 2000 }, (_, at) => file(`l39/d${at}/f`, ''));
     expect(errorCodeOf(failure([directory('d'), ...chain, ...behind]))).toBe('LAYER_LIMIT');
   });
 });

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import { errorCodeOf } from '../../../src/error.ts';
 import { flatten, flattenEach } from '../../../src/tree/flatten.ts';
 import { historyOf } from '../../../src/tree/history.ts';
-import { listTree } from '../../../src/tree/list.ts';
 import { lookup } from '../../../src/tree/lookup.ts';
 import type { PathEvent } from '../../../src/tree/path-history.ts';
 import type { Node, Tree } from '../../../src/tree/tree.ts';
@@ -19,6 +18,7 @@ import {
   symlink,
   whiteout,
 } from '../../support/layers.ts';
+import { listTree } from '../../support/list-tree.ts';
 import { layers } from './layer-index.ts';
 import { randomLayers } from './random-layers.ts';
 

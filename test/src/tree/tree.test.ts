@@ -8,13 +8,13 @@ import {
 } from '../../../src/tree/contents.ts';
 import { type Edit, editTree } from '../../../src/tree/edit.ts';
 import { flatten } from '../../../src/tree/flatten.ts';
-import { listTree } from '../../../src/tree/list.ts';
 import { lookup } from '../../../src/tree/lookup.ts';
 import { directory, fileOfBytes, symlink } from '../../../src/tree/nodes.ts';
 import type { Content, Tree } from '../../../src/tree/tree.ts';
 import { walkTree } from '../../../src/tree/walk.ts';
 import { decodeName, type Extent, type Layer } from '../../../store/index.ts';
 import * as item from '../../support/layers.ts';
+import { listTree } from '../../support/list-tree.ts';
 import { layerIndex, layers } from './layer-index.ts';
 
 function treeOf(...items: readonly item.LayerItem[]): Tree {

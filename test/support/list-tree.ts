@@ -1,5 +1,5 @@
-import type { Node, Tree } from './tree.ts';
-import { walkTree } from './walk.ts';
+import type { Node, Tree } from '../../src/tree/tree.ts';
+import { walkTree } from '../../src/tree/walk.ts';
 
 /**
  * The tree as text, one line a node: kind, mode, size in bytes, path, and where it has one, link target
