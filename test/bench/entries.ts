@@ -9,11 +9,8 @@ import {
   openStore,
   parseDiffID,
   type Store,
-  tarEnd,
-  tarHeader,
-  tarPadding,
 } from '../../store/index.ts';
-import { directory, file, type LayerItem, symlink } from '../support/layers.ts';
+import { manyEntries, tarOfItems } from './synthetic-tars.ts';
 
 /*
  * How the work on one image grows with what it holds: 10,000, 100,000 and 1,000,000 entries, in one
@@ -63,7 +60,7 @@ const steps: Readonly<Record<string, Step>> = {
   },
   list: async (subject) => {
     const tree = await flattened(subject);
-    const { listTree } = await import('../../src/tree/list.ts');
+    const { listTree } = await import('../support/list-tree.ts');
     return () => listTree(tree).length;
   },
   'plan ROFS': async (subject) => {
@@ -171,26 +168,8 @@ function tarPath(dir: string, layer: number): string {
 
 function writeTar(path: string, layer: number, entries: number): void {
   const fd = openSync(path, 'w');
-  let parts: Uint8Array[] = [];
-  for (let at = 0; at < entries; at += 1) {
-    const { entry, bytes } = itemOf(layer, at);
-    parts.push(tarHeader(entry), bytes, tarPadding(bytes.length));
-    if (parts.length < 3000) continue;
-    writeSync(fd, Buffer.concat(parts));
-    parts = [];
-  }
-  writeSync(fd, Buffer.concat([...parts, tarEnd]));
+  for (const piece of tarOfItems(manyEntries(entries, layer))) writeSync(fd, piece);
   closeSync(fd);
-}
-
-/** Folders of twenty, as libraries have: a few links, many small files, many that are empty. */
-function itemOf(layer: number, at: number): LayerItem {
-  const folder = `usr/share/application-${layer}/part-${Math.floor(at / 2000)}/folder-${Math.floor(at / 20)}`;
-  const path = `${folder}/some-library-file-${at}.dll`;
-  const attributes = { mtime: 1_700_000_000 + at };
-  if (at % 20 === 0) return directory(folder, attributes);
-  if (at % 20 === 1) return symlink(path, `some-library-file-${at + 1}.dll`, attributes);
-  return file(path, at % 2 === 0 ? '' : `the content of file ${at}\n`.repeat(8), attributes);
 }
 
 function line(step: string, measured: Measured, before: Measured | undefined): string {

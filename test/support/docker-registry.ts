@@ -10,6 +10,8 @@ import type { Certificate } from './certificate.ts';
 import type { TokenServer } from './token-server.ts';
 
 export interface DockerRegistryOptions {
+  /** A folder with its files, which stays; else it is empty. */
+  readonly storage?: string;
   /** Lets in only `registryUser`, by Basic authentication. */
   readonly htpasswd?: boolean;
   /** Lets in who brings a token of this server. */
@@ -36,7 +38,7 @@ const readyWithin = 30_000;
 
 /**
  * The distribution project's registry (Debian: docker-registry) on loopback, plain HTTP and open to
- * all unless `options` say otherwise, empty, its files in a folder of its own. Undefined, with a line that says why, where it is not installed.
+ * all unless `options` say otherwise, its files in a folder of its own. Undefined, with a line that says why, where it is not installed.
  */
 export async function startDockerRegistry(
   options: DockerRegistryOptions = {},
@@ -53,11 +55,11 @@ export async function startDockerRegistry(
     await writeFile(join(folder, name), text);
     return join(folder, name);
   };
-  const { htpasswd, tokens, tls, clientAuthority } = options;
+  const { htpasswd, tokens, tls, clientAuthority, storage = join(folder, 'data') } = options;
   const settings = {
     version: 0.1,
     log: { level: 'error', accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
+    storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
     http: {
       addr: `127.0.0.1:${port}`,
       ...(tls && {

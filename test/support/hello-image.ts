@@ -8,7 +8,7 @@ import { top } from './top.ts';
 const published = join(top, 'fixtures/apps/hello-aot/publish/hello-aot');
 
 /** The image that .NET's SDK would make of `hello-aot`: a small base and one layer with the app. */
-export async function helloImage(): Promise<BuiltImage> {
+export async function helloImage(cmd = ['a disk', 'made without root']): Promise<BuiltImage> {
   const app = await readFile(published);
   return buildImage({
     layers: [
@@ -32,7 +32,7 @@ export async function helloImage(): Promise<BuiltImage> {
       ],
       WorkingDir: '/app',
       Entrypoint: ['/app/hello-aot'],
-      Cmd: ['a disk', 'made without root'],
+      Cmd: cmd,
     },
   });
 }

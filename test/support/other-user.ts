@@ -18,7 +18,7 @@ export function otherUser(folder: string): readonly string[] | undefined {
     chmodSync(folder, 0o555);
     return [];
   }
-  const program = join(top, 'dist/src/cli/main.js');
+  const program = join(top, 'dist/bin/osv-convert.cjs');
   const [command = '', ...words] = [...nobody, process.execPath, program, '--version'];
   return spawnSync(command, words).status === 0 ? nobody : undefined;
 }

@@ -39,7 +39,9 @@ export function debianBase(): Uint8Array | undefined {
       .map((path) => join(realpathSync(dirname(path)), basename(path)).slice(1)),
   );
   const whole = names.has('etc/ssl/certs') ? ['etc/ssl/certs'] : [];
-  const single = [...names, ...links].filter((name) => name !== '' && !whole.includes(name));
+  // Named twice, a link would be a hard link to itself the second time.
+  const all = [...new Set([...names, ...links])];
+  const single = all.filter((name) => name !== '' && !whole.includes(name));
   const options = ['--create', '--owner=0', '--group=0', '--numeric-owner', '-C', '/'];
   return execFileSync(
     'tar',

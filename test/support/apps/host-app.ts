@@ -26,24 +26,31 @@ export interface HostApp {
 export type Base = ImageRecipe['layers'];
 
 /** An image as a Dockerfile on Microsoft's base images gives it. */
-export function imageOf({ folder, command, args, env, serves }: HostApp, base: Base): BuiltImage {
-  return buildImage({
-    compression: 'none',
-    layers: [...base, tarOf(folder, 'app')],
-    config: {
-      Env: [
-        'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-        'APP_UID=1654',
-        'ASPNETCORE_HTTP_PORTS=8080',
-        'DOTNET_RUNNING_IN_CONTAINER=true',
-        ...Object.entries(env ?? {}).map(([name, value]) => `${name}=${value}`),
-      ],
-      WorkingDir: '/app',
-      Entrypoint: command,
-      ...(args && { Cmd: args }),
-      ...(serves !== undefined && { ExposedPorts: { '8080/tcp': {} } }),
-    },
-  });
+export function imageOf(app: HostApp, base: Base): BuiltImage {
+  const layers = [...base, tarOf(app.folder, 'app')];
+  return buildImage({ compression: 'none', layers, config: configOf(app) });
+}
+
+/** `config` of its image config. */
+export function configOf({
+  command,
+  args,
+  env,
+  serves,
+}: Omit<HostApp, 'folder'>): Readonly<Record<string, unknown>> {
+  return {
+    Env: [
+      'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      'APP_UID=1654',
+      'ASPNETCORE_HTTP_PORTS=8080',
+      'DOTNET_RUNNING_IN_CONTAINER=true',
+      ...Object.entries(env ?? {}).map(([name, value]) => `${name}=${value}`),
+    ],
+    WorkingDir: '/app',
+    Entrypoint: command,
+    ...(args && { Cmd: args }),
+    ...(serves !== undefined && { ExposedPorts: { '8080/tcp': {} } }),
+  };
 }
 
 /** A base without any library, which then come from the host. */
@@ -68,7 +75,7 @@ export function runtimeLayer(): Uint8Array | undefined {
 }
 
 /** A tar of a folder of this host, or of some names in it, at another place. */
-function tarOf(folder: string, place: string, names: readonly string[] = ['.']): Uint8Array {
+export function tarOf(folder: string, place: string, names: readonly string[] = ['.']): Uint8Array {
   const options = ['--create', '--owner=0', '--group=0', '--mode=a+rX', '--sort=name'];
   const moved = `--transform=s,^\\(\\./\\|\\.$\\)\\?,${place}/,S`;
   return execFileSync('tar', [...options, moved, '-C', folder, ...names], { maxBuffer: 2 ** 31 });
