@@ -53,7 +53,7 @@ for (const name of names) {
   process.exitCode = 1;
   folder ??= mkdtempSync(join(tmpdir(), 'osv-convert-fuzz-'));
   const file = join(folder, `${name}-${seed}-${report.failedAt}`);
-  writeFileSync(file, targetOf(name).input(randomOf(seed, report.failedAt)));
+  writeFileSync(file, (await targetOf(name)).input(randomOf(seed, report.failedAt)));
   console.error(
     `FAILED: ${name} --seed ${seed} --case ${report.failedAt}, input in ${file}\n${report.failure}`,
   );

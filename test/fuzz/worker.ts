@@ -10,7 +10,7 @@ import { targetOf } from './targets.ts';
 
 const { name, seed, first, cases, seconds, progress }: Job = workerData;
 const outcomes: Record<string, number> = {};
-const target = targetOf(name);
+const target = await targetOf(name);
 const deadline = performance.now() + seconds * 1000;
 let number = first;
 let failure: string | undefined;
