@@ -7,13 +7,20 @@ import type { OnEvent } from './event.ts';
 import { commandLineOf } from './guest.ts';
 import { kernelForDirectBoot } from './kernel-choice.ts';
 import { definedOf, type Variables } from './oci/execution.ts';
+import { dataMountsOf } from './osv/data-mounts.ts';
 import { directForms, type KernelArchitecture } from './osv/kernel.ts';
 import { findKernel } from './osv/kernels.ts';
 import { withHealing } from './pull/heal.ts';
 import type { Report } from './report.ts';
 import { chooseAccelerator, probeKvm } from './run/accelerator.ts';
 import { type DiskFacts, inspectDisk } from './run/inspect-disk.ts';
-import { chooseBoot, type Disk, type Machine, withLoaderOptions } from './run/machine.ts';
+import {
+  chooseBoot,
+  type Disk,
+  type Machine,
+  type Share,
+  withLoaderOptions,
+} from './run/machine.ts';
 import { addressOptions, type Network } from './run/network.ts';
 import type { NetworkWish } from './run/parse-network.ts';
 import { networksOf } from './run/plan-networks.ts';
@@ -32,6 +39,7 @@ export interface BootOptions {
   readonly networks?: readonly NetworkWish[];
   /** Data of the guest. */
   readonly disks?: readonly Disk[];
+  readonly shares?: readonly Share[];
   /** The kernel tells what it does, and what its program returned. */
   readonly verbose?: boolean;
   /** Names the machine on its networks; its disk does when absent. */
@@ -63,7 +71,8 @@ export async function planMachine(
     findDirectKernel(store, options.kernel, disk, bootsItself),
   );
   const architecture = kernel?.architecture ?? disk.architecture ?? 'x86_64';
-  const commandLine = env.size === 0 ? disk.commandLine : await commandLineWith(path, env);
+  const commandLine =
+    env.size === 0 ? disk.commandLine : await commandLineWith(path, env, disk.commandLine);
   const added = [...(options.verbose ? ['--verbose'] : []), ...addressOptions(networks)];
   const boot = chooseBoot({
     architecture,
@@ -76,6 +85,7 @@ export async function planMachine(
     architecture,
     disk: { path: resolve(path), format },
     disks: options.disks ?? [],
+    ...(options.shares !== undefined && options.shares.length > 0 && { shares: options.shares }),
     boot,
     memory,
     cpus,
@@ -154,9 +164,17 @@ async function pathOf(store: Store, digest: Digest): Promise<string> {
   return blob.path;
 }
 
-async function commandLineWith(path: string, env: Variables): Promise<Uint8Array> {
-  const { app, env: built } = await readReport(`${path}.json`);
-  return commandLineOf({ ...app, env: definedOf(new Map([...Object.entries(built), ...env])) });
+async function commandLineWith(
+  path: string,
+  env: Variables,
+  built: Uint8Array | undefined,
+): Promise<Uint8Array> {
+  const { app, env: ofDisk } = await readReport(`${path}.json`);
+  return commandLineOf({
+    ...app,
+    env: definedOf(new Map([...Object.entries(ofDisk), ...env])),
+    mounts: built === undefined ? [] : dataMountsOf(built),
+  });
 }
 
 /** @throws ConvertError `USAGE` when there is no report, or none of ours. */

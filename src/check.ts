@@ -4,7 +4,8 @@ import { bySeverity, type Finding, type Severity } from './check/finding.ts';
 import type { DotnetApp } from './dotnet/app.ts';
 import { findingsOf } from './findings.ts';
 import { prepareWithKernel, requireKernel } from './kernel-choice.ts';
-import type { Kernel } from './osv/kernel.ts';
+import { type Kernel, type KernelArchitecture, kernelArchitectureOf } from './osv/kernel.ts';
+import { fetchCommandFor } from './osv/kernel-needs.ts';
 import { type GuestWishes, type Prepared, prepare } from './prepare.ts';
 import { withHealing } from './pull/heal.ts';
 import { obtain } from './pull/pull.ts';
@@ -41,14 +42,17 @@ async function checkOnce(store: Store, reference: string, options: GuestWishes):
   const wishes = { ...options, force: true };
   await requireKernel(store, wishes);
   const image = await obtain(store, reference, options);
+  const architecture = kernelArchitectureOf(image.platform);
   return await withLayers(store, async (open) => {
-    const { kernel, prepared } = await prepareWithKernel(store, wishes, (one) =>
-      prepare(store, open, image, one, options),
+    const { kernel, prepared } = await prepareWithKernel(
+      store,
+      { ...wishes, architecture },
+      (one) => prepare(store, open, image, one, options),
     );
     const findings = bySeverity([
       ...failuresOf(prepared, open),
       ...findingsOf(prepared),
-      ...unchecked(kernel, prepared.exports),
+      ...unchecked(kernel, prepared.exports, architecture),
     ]);
     return {
       reference: image.name,
@@ -75,6 +79,7 @@ function failuresOf(prepared: Prepared, { contents }: OpenLayers): readonly Find
 function unchecked(
   kernel: Kernel | undefined,
   exports: ReadonlySet<string> | undefined,
+  architecture: KernelArchitecture,
 ): readonly Finding[] {
   if (exports !== undefined) return [];
   return [
@@ -88,7 +93,7 @@ function unchecked(
         kernel === undefined
           ? 'missing functions, thread-local data and timers were not checked'
           : 'missing functions were not checked',
-      fix: 'osv-convert kernel fetch, and check again',
+      fix: `${fetchCommandFor(architecture)}, and check again`,
     },
   ];
 }

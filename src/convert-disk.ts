@@ -7,12 +7,12 @@ import { hasBootCode, hasBootSignature, sectorSize } from './disk/mbr.ts';
 import { openWholeDisk, type ReadFormat, refusePacked } from './disk/open-disk.ts';
 import {
   architectureOf,
-  type DiskOutput,
   machineOf,
   refuseOutput,
   writeDiskOutput,
   writeReport,
 } from './disk-output.ts';
+import type { DiskOutput } from './disk-target.ts';
 import { ConvertError } from './error.ts';
 import type { OnEvent } from './event.ts';
 import type { Report } from './report.ts';
@@ -60,7 +60,11 @@ export async function convertDisk(
     await refuseItself(path, output);
     const report = await reportBeside(path, onEvent);
     const place = output.format === 'containerdisk' ? `store:${output.name}` : output.path;
-    const { size, ...written } = await writeDiskOutput(store, imageOf(disk), output, {
+    const {
+      size,
+      identity: _,
+      ...written
+    } = await writeDiskOutput(store, imageOf(disk), output, {
       ...(compression && { compression }),
       ...(report && {
         machine: machineOf(report.image.reference),

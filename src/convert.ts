@@ -1,28 +1,28 @@
 import type { Store } from '../store/index.ts';
-import type { Finding } from './check/finding.ts';
 import { imageOf } from './disk/access-pieces.ts';
+import type { FileIdentity } from './disk/file-stamp.ts';
 import { type Compression, type OutputFormat, refuseKernelBeside } from './disk/formats.ts';
 import { writeImage } from './disk/output.ts';
 import { pieces } from './disk/segment.ts';
 import {
   architectureOf,
-  type DiskOutput,
   machineOf,
-  parseDiskOutput,
   refuseOutput,
   sizeIn,
   writeDiskOutput,
   writeReport,
 } from './disk-output.ts';
+import { type DiskOutput, parseDiskOutput } from './disk-target.ts';
 import { findingsOf, refuseErrors } from './findings.ts';
 import { type KernelWishes, prepareWithKernel, requireKernel } from './kernel-choice.ts';
 import { layOut } from './lay-out.ts';
+import { fileSystemsOf, requireMountable } from './mountable.ts';
 import { bootRank } from './osv/boot-order.ts';
 import { kernelArchitectureOf } from './osv/kernel.ts';
 import { type GuestWishes, prepare } from './prepare.ts';
 import { withHealing } from './pull/heal.ts';
 import { obtain } from './pull/pull.ts';
-import { createReport, type Report } from './report.ts';
+import { createReport, type Report, withFindings } from './report.ts';
 import { planRofs } from './rofs/plan.ts';
 import { withLayers } from './tree/open-layers.ts';
 import type { Tree } from './tree/tree.ts';
@@ -54,8 +54,11 @@ export async function convert(
   const target = parseDiskOutput(output, options.format);
   refuseOutput(target, options.boot, options.compression);
   return await withHealing(store, options, () =>
-    withDraft(store, reference, { ...options, format: target.format }, async (draft) =>
-      draft.write(target),
+    withDraft(
+      store,
+      reference,
+      { ...options, format: target.format },
+      async (draft) => (await draft.write(target)).report,
     ),
   );
 }
@@ -66,7 +69,13 @@ export interface DiskDraft {
   /** As it will be, but for the warnings: what is known beforehand of the app is not looked for yet. */
   readonly report: Report;
   /** Checks the app and writes the disk, in the format of the draft, and its report. @throws as `convert`. */
-  write(target: DiskOutput): Promise<Report>;
+  write(target: DiskOutput): Promise<WrittenDraft>;
+}
+
+export interface WrittenDraft {
+  readonly report: Report;
+  /** What a disk is made of, by what stands behind its name: '' for itself, `.kernel`, `.json`; none in a store. */
+  readonly files: ReadonlyMap<string, FileIdentity>;
 }
 
 export type DraftOptions = ConvertOptions & { readonly format: OutputFormat };
@@ -83,7 +92,8 @@ export async function withDraft<T>(
   await requireKernel(store, { ...options, ...form });
   const image = await obtain(store, reference, options);
   const architecture = kernelArchitectureOf(image.platform);
-  const wishes: KernelWishes = { ...options, ...form, architecture };
+  const fileSystems = fileSystemsOf(options);
+  const wishes: KernelWishes = { ...options, ...form, architecture, fileSystems };
   return await withLayers(store, async (open) => {
     const { contents } = open;
     const { kernel, prepared } = await prepareWithKernel(store, wishes, (one) =>
@@ -91,38 +101,44 @@ export async function withDraft<T>(
     );
     if (prepared.kind === 'stopped') throw prepared.reason;
     const { app, runnable, guest, additions } = prepared;
+    await requireMountable(store, kernel, guest);
     const rofs = planRofs(guest.tree, { rank: bootRank(guest.program, app) });
     const parts = { boot, architecture, kernel, guest, rofs };
     const { disk: plan, kernelImage } = await layOut(store, parts);
     if (kernelImage) refuseKernelBeside(format);
     const disk = { ...plan, size: sizeIn(format, plan.size) };
-    const made = { image, app, runnable, kernel, guest, additions, memory, rofs, disk, format };
-    const reportWith = (findings: readonly Finding[]): Report =>
-      createReport({ ...made, findings });
+    const asked = { additions, memory, volumes: options.volumes ?? [] };
+    const made = { image, app, runnable, kernel, guest, ...asked, rofs, disk, format };
+    const draft = createReport(made);
     const source = {
       size: disk.size,
       pieces: () => pieces(disk.segments(), disk.size, contents),
     };
 
-    async function write(target: DiskOutput): Promise<Report> {
+    async function write(target: DiskOutput): Promise<WrittenDraft> {
       const findings = findingsOf(prepared);
       if (options.force !== true) refuseErrors(findings);
-      const report = reportWith(findings);
+      const report = withFindings(draft, findings);
       for (const text of report.warnings) onEvent?.({ event: 'warning', text });
       const path = target.format === 'containerdisk' ? target.name : target.path;
-      await writeDiskOutput(store, source, target, {
+      const { identity } = await writeDiskOutput(store, source, target, {
         ...(compression && { compression }),
         ...(signal && { signal }),
         machine: machineOf(image.name),
         architecture: architectureOf(image.platform),
         onProgress: (progress) => onEvent?.({ event: 'write', path, ...progress }),
       });
-      if (target.format === 'containerdisk') return report;
-      if (kernelImage) await writeImage(imageOf(kernelImage), `${path}.kernel`, { format: 'raw' });
-      await writeReport(report, `${path}.json`);
-      return report;
+      const files = new Map<string, FileIdentity>();
+      if (identity === undefined) return { report, files };
+      files.set('', identity);
+      if (kernelImage) {
+        const beside = await writeImage(imageOf(kernelImage), `${path}.kernel`, { format: 'raw' });
+        files.set('.kernel', beside.identity);
+      }
+      files.set('.json', await writeReport(report, `${path}.json`));
+      return { report, files };
     }
 
-    return await work({ tree: guest.tree, report: reportWith([]), write });
+    return await work({ tree: guest.tree, report: draft, write });
   });
 }

@@ -3,47 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Digest, Store } from '../store/index.ts';
 import { storeContainerDisk } from './disk/container-disk.ts';
-import {
-  type DiskFormat,
-  diskSizeIn,
-  formatOfName,
-  type OutputFormat,
-  refuseCompression,
-  refuseDirect,
-} from './disk/formats.ts';
+import type { FileIdentity } from './disk/file-stamp.ts';
+import { diskSizeIn, type OutputFormat, refuseCompression, refuseDirect } from './disk/formats.ts';
 import { type ImageSource, type WriteImageOptions, writeImage } from './disk/output.ts';
 import { openOutputFile } from './disk/output-file.ts';
-import { ConvertError } from './error.ts';
-import { formatReference, parseReference } from './oci/reference.ts';
+import type { DiskOutput } from './disk-target.ts';
 import type { Report } from './report.ts';
-
-/** Where a disk goes. */
-export type DiskOutput =
-  | { readonly format: DiskFormat; readonly path: string }
-  | { readonly format: 'containerdisk'; readonly name: string };
-
-const transport = 'store:';
-
-/**
- * Reads where a disk is to go: `store:NAME`, or a file, whose name tells the format where none is given.
- * @throws ConvertError `USAGE` where format and place do not fit; `REFERENCE_INVALID` for a name that is none.
- */
-export function parseDiskOutput(text: string, format?: OutputFormat): DiskOutput {
-  const isStore = text.startsWith(transport);
-  if (isStore && (format ?? 'containerdisk') === 'containerdisk') {
-    const name = formatReference(parseReference(text.slice(transport.length)));
-    return { format: 'containerdisk', name };
-  }
-  if (!isStore && format !== 'containerdisk') {
-    return { format: format ?? formatOfName(text), path: text };
-  }
-  throw new ConvertError(
-    'USAGE',
-    `writing the disk: found the format ${format} with the output ${JSON.stringify(text.slice(0, 160))}, ` +
-      'wanted containerdisk with store:NAME, or another format with a file',
-    { hint: isStore ? 'leave --format out' : 'osv-convert build REF -o store:NAME' },
-  );
-}
 
 /** The size of a disk of `size` bytes in this format. @throws ConvertError `DISK_UNSUPPORTED`. */
 export function sizeIn(format: OutputFormat, size: number): number {
@@ -72,6 +37,8 @@ export interface DiskWritten {
   readonly size: number;
   /** Of the file, or of the layer in the store. */
   readonly bytes: number;
+  /** Of the file. */
+  readonly identity?: FileIdentity;
   /** Of the manifest in the store. */
   readonly digest?: Digest;
 }
@@ -84,8 +51,9 @@ export async function writeDiskOutput(
   { architecture = 'amd64', ...options }: DiskOutputOptions,
 ): Promise<DiskWritten> {
   if (output.format !== 'containerdisk') {
-    const { size, bytes } = await writeImage(source, output.path, { ...options, ...output });
-    return { size, bytes };
+    const written = await writeImage(source, output.path, { ...options, ...output });
+    const { size, bytes, identity } = written;
+    return { size, bytes, identity };
   }
   const folder = await mkdtemp(join(tmpdir(), 'osv-convert-disk-'));
   try {
@@ -105,11 +73,11 @@ export async function writeDiskOutput(
 }
 
 /** Writes the report of a disk beside it. @throws ConvertError `OUTPUT_UNUSABLE`, `OUTPUT_FULL`. */
-export async function writeReport(report: Report, path: string): Promise<void> {
+export async function writeReport(report: Report, path: string): Promise<FileIdentity> {
   const file = openOutputFile(path);
   try {
     file.write(Buffer.from(`${JSON.stringify(report, undefined, 2)}\n`), 0);
-    await file.commit();
+    return (await file.commit()).identity;
   } finally {
     file.discard();
   }

@@ -20,6 +20,7 @@ import { ConvertError } from './error.ts';
 import type { Guest } from './guest.ts';
 import type { ExecutionConfig } from './oci/config.ts';
 import { bundleDirectory } from './osv/bundle.ts';
+import type { DataFolders } from './osv/root-data.ts';
 import type { RunnableTree } from './runtimes/add.ts';
 import type { Contents } from './tree/contents.ts';
 import type { Tree } from './tree/tree.ts';
@@ -38,6 +39,8 @@ export interface Examined {
   readonly exports?: ReadonlySet<string> | undefined;
   /** Folders that are to be writable, as they were asked for. */
   readonly tmpfs?: readonly string[] | undefined;
+  /** Folders of which the machine brings the data. */
+  readonly data?: DataFolders | undefined;
 }
 
 /** All that is known beforehand of an app on OSv, in the order it was looked at. */
@@ -45,13 +48,14 @@ export function findingsOf(examined: Examined): readonly Finding[] {
   const { config, app, guest } = examined;
   return [
     ...(app === undefined ? (guest?.findings ?? []) : findingsOfApp(examined, app)),
-    ...checkConfig(config, writableOf(examined)),
+    ...checkConfig(config, providedOf(examined)),
   ];
 }
 
 function findingsOfApp(examined: Examined, app: DotnetApp): readonly Finding[] {
   const { config, tree, contents, runnable, guest } = examined;
-  const files = filesOfTree(tree, contents);
+  const { architecture } = app;
+  const files = filesOfTree(tree, contents, architecture);
   const bundle = openBundledApp(app, files);
   const env = guest?.env ?? app.env;
   const settings = readSettings(files, app, env);
@@ -64,7 +68,7 @@ function findingsOfApp(examined: Examined, app: DotnetApp): readonly Finding[] {
     ...(runnable?.lacking.hasOpenssl === false ? missingOpenssl(scan.cryptography) : []),
     ...checkMusl(app, files, runnable?.runtime, scan.imported),
     ...checkCode(app, scan, env, isWritable),
-    ...checkAddresses(listener, guest ? filesOfTree(guest.tree, contents) : files),
+    ...checkAddresses(listener, guest ? filesOfTree(guest.tree, contents, architecture) : files),
     ...checkPaths(settings, app, isWritable),
     ...checkLogConfigs(files, app, isWritable),
     ...checkServerGc(serverGc),
@@ -73,8 +77,21 @@ function findingsOfApp(examined: Examined, app: DotnetApp): readonly Finding[] {
 }
 
 /** Links in what was asked for lead to where it is mounted; either path may be used. */
-function writableOf({ tmpfs = [], guest }: Examined): IsWritable {
-  return writableWith([...tmpfs, ...(guest?.ramfs ?? [])]);
+function writableOf({ tmpfs = [], data, guest }: Examined): IsWritable {
+  const mounted = guest?.mounts.filter(({ fileSystem }) => fileSystem === 'ext') ?? [];
+  return writableWith([
+    ...tmpfs,
+    ...(data?.volumes ?? []),
+    ...(guest?.ramfs ?? []),
+    ...mounted.map(({ path }) => path),
+  ]);
+}
+
+/** A volume of an image may be a folder that is only read, such as one of settings. */
+function providedOf(examined: Examined): IsWritable {
+  const isWritable = writableOf(examined);
+  const shared = writableWith(examined.data?.shares ?? []);
+  return (path) => isWritable(path) || shared(path);
 }
 
 /** What libraries are there, and whether they and the kernel have all that is called. */
@@ -91,7 +108,13 @@ function findingsOfNatives(
   );
   const imports = checkImports(imported, { libraries: nativeNames(tree, folders), exports });
   if (exports === undefined) return [...findings, ...imports];
-  const natives = nativesOf(tree, contents, program, folders, added);
+  const natives = nativesOf(
+    filesOfTree(tree, contents, app.architecture),
+    tree,
+    program,
+    folders,
+    added,
+  );
   const links = checkLinks(natives, exports);
   return [...settleLibraries(findings, natives, links), ...imports, ...links];
 }

@@ -2,7 +2,7 @@ import { type Stats, statSync } from 'node:fs';
 import { ConvertError } from './error.ts';
 import { parseLocation } from './oci/location.ts';
 
-export const flattenTypes = ['dir', 'tar', 'tar.gz', 'rofs'] as const;
+const flattenTypes = ['dir', 'tar', 'tar.gz', 'rofs'] as const;
 
 /** A folder, a tar, or a ROFS as it lies on a disk. */
 export type FlattenType = (typeof flattenTypes)[number];

@@ -2,6 +2,7 @@ import { checkEnvironment } from './check/environment.ts';
 import type { Finding } from './check/finding.ts';
 import { checkKernel } from './check/kernel.ts';
 import { missingLibraries, replacedFiles } from './check/libraries.ts';
+import { checkRelocations } from './check/relocations.ts';
 import type { DotnetApp } from './dotnet/app.ts';
 import { folderOf } from './dotnet/command.ts';
 import { filesOfTree } from './dotnet/files.ts';
@@ -10,11 +11,14 @@ import { readElf } from './elf/read.ts';
 import { codeSize } from './osv/base-memory.ts';
 import { bundleDirectory, unpackBundle } from './osv/bundle.ts';
 import { encodeCommandLine } from './osv/command-line.ts';
+import type { DataMount } from './osv/data-mounts.ts';
 import { type Environment, osvEnvironment } from './osv/environment.ts';
 import type { Kernel } from './osv/kernel.ts';
 import { hasIcu } from './osv/libraries.ts';
 import { type Reachable, type ReachOptions, reachable } from './osv/reach/reachable.ts';
+import { relocateRoot } from './osv/relocate-root.ts';
 import { composeRoot } from './osv/root.ts';
+import type { DataFolders } from './osv/root-data.ts';
 import type { KernelTraits } from './osv/runtime-settings.ts';
 import type { RunnableTree } from './runtimes/add.ts';
 import type { Contents } from './tree/contents.ts';
@@ -34,6 +38,8 @@ export interface Guest {
   readonly commandLine: Uint8Array;
   /** Folders with a ramfs, besides /tmp. */
   readonly ramfs: readonly string[];
+  /** What the machine brings and OSv mounts. */
+  readonly mounts: readonly DataMount[];
   /** Bytes by reason; undefined where all of the image is kept. */
   readonly reach: Omit<Reachable, 'tree'> | undefined;
   /** What of it will be otherwise than in a container, as far as libraries, files and settings tell. */
@@ -52,6 +58,9 @@ export interface GuestOptions {
   readonly cpus?: number | undefined;
   /** Folders that are to be writable, as `parseTmpfs` gives them. */
   readonly tmpfs?: readonly string[] | undefined;
+  readonly data?: DataFolders | undefined;
+  /** Paths of what the user added. */
+  readonly added?: ReadonlySet<string> | undefined;
 }
 
 /**
@@ -63,24 +72,32 @@ export function composeGuest(
   { tree: whole, runtime, lacking }: RunnableTree,
   contents: Contents,
   kernel: Kernel | undefined,
-  { env: user, reach: options, exports, memory, cpus, tmpfs = [] }: GuestOptions,
+  { env: user, reach: options, exports, memory, cpus, tmpfs = [], data, added }: GuestOptions,
 ): Guest {
   const launch = launchOf(app, runtime?.root);
   const unpacked = unpackBundle(whole, contents, app);
   const root = composeRoot(
     editTree(whole, unpacked),
     { ...app, executable: launch.program },
-    { tmpfs, needed: [...(runtime ? [runtime.root] : []), ...unpacked.map(({ path }) => path)] },
+    {
+      tmpfs,
+      ...(data && { data }),
+      ...(added && { added }),
+      needed: [...(runtime ? [runtime.root] : []), ...unpacked.map(({ path }) => path)],
+    },
   );
-  const { tree, ...reach } =
+  const mounted = [...root.ramfs, ...root.data.map(({ path }) => path)];
+  const { tree: reached, ...reach } =
     options === undefined
       ? { tree: root.tree }
       : reachable(
           root.tree,
           contents,
-          { app, runtime, program: launch.program, ramfs: root.ramfs },
+          { app, runtime, program: launch.program, ramfs: mounted },
           options,
         );
+  const relocated = relocateRoot(reached, contents, launch.program, app.architecture);
+  const { tree } = relocated;
   const appFolder = folderOf(app.assembly ?? app.executable) || '/';
   const environment = osvEnvironment(app, {
     icu: hasIcu(tree, appFolder),
@@ -104,11 +121,18 @@ export function composeGuest(
     env,
     environment,
     ramfs: root.ramfs,
-    commandLine: commandLineOf({ ...launch, workingDirectory: app.workingDirectory, env }),
+    mounts: root.data,
+    commandLine: commandLineOf({
+      ...launch,
+      workingDirectory: app.workingDirectory,
+      env,
+      mounts: root.data,
+    }),
     reach: 'kept' in reach ? reach : undefined,
     findings: [
       ...(kernel === undefined ? [] : checkKernel(kernel, app, { tlsSize })),
       ...missingLibraries(lacking.missing),
+      ...checkRelocations(relocated),
       ...replacedFiles(root.lost),
       ...checkEnvironment(environment.entries, app.env),
     ],
@@ -117,7 +141,7 @@ export function composeGuest(
 
 /** The command line of a guest, as it stands on a disk or is handed over by the hypervisor. */
 export function commandLineOf(
-  guest: Pick<Guest, 'program' | 'args' | 'workingDirectory' | 'env'>,
+  guest: Pick<Guest, 'program' | 'args' | 'workingDirectory' | 'env' | 'mounts'>,
 ): Uint8Array {
   return encodeCommandLine({
     options: {
@@ -125,6 +149,7 @@ export function commandLineOf(
       env: guest.env,
       cwd: guest.workingDirectory,
       powerOffOnAbort: true,
+      mounts: guest.mounts,
     },
     program: guest.program,
     args: guest.args,

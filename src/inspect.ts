@@ -1,5 +1,6 @@
 import type { DiffID, Digest, Store } from '../store/index.ts';
 import type { DotnetApp } from './dotnet/app.ts';
+import { architectureOfPlatform } from './dotnet/architecture.ts';
 import { describeApp } from './dotnet/describe.ts';
 import { ConvertError } from './error.ts';
 import { guestEnvironment } from './guest-environment.ts';
@@ -123,7 +124,12 @@ async function summarizeApp(
     return await withLayers(store, async ({ flatten, contents }) => {
       const tree = await flatten(image.layers.map(({ diffID }) => diffID));
       return summaryOf(
-        describeApp(tree, contents, overrideExecution(image.config.config, overrides)),
+        describeApp(
+          tree,
+          contents,
+          overrideExecution(image.config.config, overrides),
+          architectureOfPlatform(image.platform),
+        ),
       );
     });
   } catch (error) {

@@ -4,6 +4,7 @@ import { type DiskPlan, planDisk } from './disk/plan.ts';
 import { ConvertError } from './error.ts';
 import type { Guest } from './guest.ts';
 import type { Kernel, KernelArchitecture } from './osv/kernel.ts';
+import { fetchCommandFor } from './osv/kernel-needs.ts';
 import type { RofsPlan } from './rofs/plan.ts';
 import type { SyncAccess } from './tree/access.ts';
 
@@ -63,7 +64,7 @@ async function loaderOf(
     throw new ConvertError(
       'KERNEL_UNSUITABLE',
       `laying out the disk: found kernel ${kernel.name} for ${kernel.architecture}, wanted one for ${architecture}, as the image is`,
-      { hint: 'osv-convert kernel ls\nor build with --boot direct' },
+      { hint: `osv-convert kernel ls, or ${fetchCommandFor(architecture)}` },
     );
   }
   const bytes = await store.blobs.read(kernel.loader.digest, loaderCap);

@@ -1,6 +1,7 @@
 import type { Store } from '../store/index.ts';
 import { type AdditionRecord, type Additions, layAdditions } from './additions/lay.ts';
 import type { DotnetApp } from './dotnet/app.ts';
+import { architectureOfPlatform } from './dotnet/architecture.ts';
 import { describeApp } from './dotnet/describe.ts';
 import { filesOfTree } from './dotnet/files.ts';
 import { removeMuslLibraries } from './dotnet/musl-libraries.ts';
@@ -12,6 +13,7 @@ import type { Kernel } from './osv/kernel.ts';
 import { readKernelExports } from './osv/kernel-exports.ts';
 import type { ReachOptions } from './osv/reach/reachable.ts';
 import { unmatchedGlobs } from './osv/reach/unmatched.ts';
+import type { DataFolders } from './osv/root-data.ts';
 import type { StoredImage } from './pull/image.ts';
 import { addRuntime, type RunnableTree, type RuntimeOptions } from './runtimes/add.ts';
 import { openNamedRuntime } from './runtimes/open.ts';
@@ -33,6 +35,17 @@ export interface GuestWishes extends RuntimeOptions, ExecutionOverrides, Additio
   readonly cpus?: number;
   /** Folders that are to be writable, in the memory of the machine: as `parseTmpfs` gives them. */
   readonly tmpfs?: readonly string[];
+  /** Folders of which the machine brings the data, on a disk that is written. */
+  readonly volumes?: readonly Volume[];
+  /** And from folders of the host, which are read. */
+  readonly shares?: readonly string[];
+}
+
+export interface Volume {
+  /** As `parseMountPath` gives it. */
+  readonly path: string;
+  /** Bytes that it is to have where it is made. */
+  readonly size?: number;
 }
 
 /** An image on its way to a disk: all the way, or up to what stopped it. */
@@ -68,18 +81,21 @@ export async function prepare(
 ): Promise<Prepared> {
   const { contents } = open;
   const { env = new Map(), memory, cpus, tmpfs } = wishes;
+  const data = dataFoldersOf(wishes);
   const flat = await open.flatten(image.layers.map(({ diffID }) => diffID));
   const { tree, added, records } = await layAdditions(store, open, flat, wishes);
   const exports = kernel && (await readKernelExports(store, kernel));
   const config = overrideExecution(image.config.config, wishes);
-  const named = await openNamedRuntime(store, open, wishes);
-  let found: Examined = { config, tree, contents, exports, added, tmpfs };
+  const architecture = architectureOfPlatform(image.platform);
+  const ofImage = { ...wishes, platform: image.platform };
+  const named = await openNamedRuntime(store, open, ofImage, architecture);
+  let found: Examined = { config, tree, contents, exports, added, tmpfs, data };
   let app: DotnetApp | undefined;
   let runnable: RunnableTree | undefined;
   try {
-    app = describeApp(found.tree, contents, found.config);
+    app = describeApp(found.tree, contents, found.config, architecture);
     found = { ...found, tree: editTree(found.tree, unbundle(found.tree, contents, app)) };
-    const musl = removeMuslLibraries(filesOfTree(found.tree, contents));
+    const musl = removeMuslLibraries(filesOfTree(found.tree, contents, architecture));
     const clean = editTree(found.tree, musl);
     runnable = await addRuntime(store, open, clean, app, wishes, named, [...added]);
     warnOfUnmatched(runnable.tree, wishes);
@@ -90,11 +106,17 @@ export async function prepare(
       memory,
       cpus,
       tmpfs,
+      data,
+      added,
     });
     return { kind: 'ready', ...found, app, runnable, guest, additions: records };
   } catch (reason) {
     return { kind: 'stopped', ...found, app, runnable, reason };
   }
+}
+
+function dataFoldersOf({ volumes = [], shares = [] }: GuestWishes): DataFolders {
+  return { volumes: volumes.map(({ path }) => path), shares };
 }
 
 /** Of all files, too, some may be dropped. */

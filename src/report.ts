@@ -7,7 +7,9 @@ import type { DotnetApp, DotnetAppKind } from './dotnet/app.ts';
 import type { RuntimeOrigin } from './dotnet/choose.ts';
 import { warningsOf } from './findings.ts';
 import type { Guest } from './guest.ts';
+import type { DataMount } from './osv/data-mounts.ts';
 import type { Kernel } from './osv/kernel.ts';
+import type { Volume } from './prepare.ts';
 import type { StoredImage } from './pull/image.ts';
 import type { RofsPlan } from './rofs/plan.ts';
 import type { RunnableTree, RuntimeRecord } from './runtimes/add.ts';
@@ -59,6 +61,9 @@ export interface Report {
   readonly reach: Guest['reach'] | null;
   /** Folders with a ramfs, besides /tmp, in the order in which they are mounted. */
   readonly tmpfs: readonly string[];
+  /** What a machine of this disk has to bring: disks with ext4, and folders of its host. */
+  readonly volumes?: readonly VolumeReport[];
+  readonly shares?: readonly { readonly path: string; readonly device: string }[];
   readonly commandLine: string;
   readonly env: Readonly<Record<string, string>>;
   readonly files: readonly {
@@ -67,6 +72,13 @@ export interface Report {
     readonly digest: Digest;
   }[];
   readonly warnings: readonly string[];
+}
+
+export interface VolumeReport {
+  readonly path: string;
+  readonly device: string;
+  /** Bytes that were asked for; null where nothing was said. */
+  readonly size: number | null;
 }
 
 export interface RuntimeReport extends RuntimeRecord {
@@ -92,17 +104,19 @@ interface ReportParts {
   readonly guest: Guest;
   readonly additions: readonly AdditionRecord[];
   readonly memory: number | undefined;
-  readonly findings: readonly Finding[];
+  readonly volumes: readonly Volume[];
   readonly rofs: RofsPlan;
   readonly disk: DiskPlan;
   readonly format: OutputFormat;
 }
 
+/** The report of a disk of which nothing is written yet, and whose app was not looked at. */
 export function createReport(parts: ReportParts): Report {
   const { image, app, guest, rofs, disk, format } = parts;
   const skipped = rofs.skipped.map(
     ({ path, kind }) => `${path} is a ${kind} node, which ROFS cannot hold: left out`,
   );
+  const { counts, files } = nodesOf(guest.tree);
   return {
     version: 1,
     image: {
@@ -129,15 +143,35 @@ export function createReport(parts: ReportParts): Report {
     memory: parts.memory ?? null,
     kernel: kernelReport(parts.kernel),
     disk: { format, boot: disk.boot, size: disk.size, partition: disk.partition },
-    rofs: { ...countNodes(guest.tree), bytes: rofs.size },
+    rofs: { ...counts, bytes: rofs.size },
     reach: guest.reach ?? null,
     tmpfs: guest.ramfs,
+    ...dataReport(guest.mounts, parts.volumes),
     commandLine: decodeName(guest.commandLine),
     env: Object.fromEntries(guest.env),
-    files: [...walkTree(guest.tree)].flatMap(({ path, node }) =>
-      node.kind === 'file' ? [{ path, size: node.content.size, digest: node.content.digest }] : [],
-    ),
-    warnings: [...warningsOf(parts.findings), ...skipped],
+    files,
+    warnings: skipped,
+  };
+}
+
+/** A report of what was found meanwhile: all else in it is as it was. */
+export function withFindings(report: Report, findings: readonly Finding[]): Report {
+  return { ...report, warnings: [...warningsOf(findings), ...report.warnings] };
+}
+
+/** Volumes are mounted in the order in which they were asked for. */
+function dataReport(
+  mounts: Guest['mounts'],
+  asked: readonly Volume[],
+): Pick<Report, 'volumes' | 'shares'> {
+  const of = (kind: DataMount['fileSystem']) => mounts.filter((one) => one.fileSystem === kind);
+  return {
+    volumes: of('ext').map(({ path, device }, at) => ({
+      path,
+      device,
+      size: asked[at]?.size ?? null,
+    })),
+    shares: of('virtiofs').map(({ path, device }) => ({ path, device })),
   };
 }
 
@@ -160,8 +194,20 @@ export function kernelReport(kernel: Kernel | undefined): KernelReport | null {
   };
 }
 
-function countNodes(tree: Tree): Pick<Report['rofs'], 'files' | 'directories' | 'symlinks'> {
+function nodesOf(tree: Tree): {
+  readonly counts: Pick<Report['rofs'], 'files' | 'directories' | 'symlinks'>;
+  readonly files: Report['files'];
+} {
   const counts = { file: 0, directory: 0, symlink: 0, special: 0 };
-  for (const { node } of walkTree(tree)) counts[node.kind] += 1;
-  return { files: counts.file, directories: counts.directory, symlinks: counts.symlink };
+  const files: { path: string; size: number; digest: Digest }[] = [];
+  for (const { path, node } of walkTree(tree)) {
+    counts[node.kind] += 1;
+    if (node.kind === 'file') {
+      files.push({ path, size: node.content.size, digest: node.content.digest });
+    }
+  }
+  return {
+    counts: { files: counts.file, directories: counts.directory, symlinks: counts.symlink },
+    files,
+  };
 }

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { ConvertError } from '../error.ts';
 import type { Report, RuntimeReport } from '../report.ts';
+import { dataOf, refuseSources } from './data-options.ts';
 import { formatBytes, printable, quoteWords } from './format.ts';
 import { addFormatOptions, type FormatOptions, formatsHelp } from './format-options.ts';
 import { addGlobalOptions } from './globals.ts';
@@ -17,15 +18,15 @@ interface BuildOptions extends ObtainOptions, GuestOptions, FormatOptions {
   readonly boot: 'bios' | 'direct';
   readonly kernel?: string;
   readonly force?: true;
+  readonly cache: boolean;
 }
 
-export function addBuild(program: Command): void {
-  const command = program
-    .command('build')
-    .summary('write a bootable disk from an image')
+export function defineBuild(command: Command): void {
+  command
     .description(
       'Writes a bootable OSv disk from an image, and FILE.json, a report of what went into it. ' +
-        'An image that is not in the store is pulled first.',
+        'An image that is not in the store is pulled first. For linux/arm64 there is FILE.kernel too, ' +
+        'with which a hypervisor starts the disk.',
     )
     .argument(
       '<ref>',
@@ -38,13 +39,18 @@ export function addBuild(program: Command): void {
         .default('bios'),
     )
     .option('--kernel <name>', 'kernel to use (default: the default of kernel ls)')
-    .option('--force', 'build what is known not to run, too (see osv-convert check)');
+    .option('--force', 'build what is known not to run, too (see osv-convert check)')
+    .option('--no-cache', 'build also what was built before of the same, and remember nothing');
   addGlobalOptions(addObtainOptions(addGuestOptions(addMemoryOption(addFormatOptions(command)))))
     .addHelpText('after', `${formatsHelp}\n${examples}`)
     .action(buildCommand);
 }
 
 const examples = `
+What was built before of the same image, kernel, runtime, files and options is
+not built again: a disk that lies untouched at FILE stays, one that lies
+elsewhere is copied (see osv-convert cache).
+
 Examples:
   osv-convert build registry.example/shop:3 -o shop.qcow2
   osv-convert build oci:./image -o web.img --memory 512M --env-file web.env
@@ -53,13 +59,16 @@ Examples:
 
 async function buildCommand(ref: string, options: BuildOptions, command: Command): Promise<void> {
   requireFile(options.output);
+  refuseSources(dataOf(options));
   const { withSession } = await import('./session.ts');
-  const { convert } = await import('../convert.ts');
+  const { cachedBuild } = await import('../cached-build.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
-    const { boot, kernel, force, format, compress } = options;
+    const { boot, kernel, force, format, compress, cache } = options;
     const wishes = await guestWishesOf(options, process.env);
-    const report = await convert(store, ref, options.output, {
-      ...(await pullOptionsOf(options, process.env)),
+    const pulling = await pullOptionsOf(options, process.env);
+    const records = cache && pulling.config?.diskCache !== 0 ? await usualRecords() : undefined;
+    const { report, how } = await cachedBuild(store, ref, options.output, records, {
+      ...pulling,
       ...(kernel !== undefined && { kernel }),
       ...(force !== undefined && { force }),
       ...wishes,
@@ -70,8 +79,16 @@ async function buildCommand(ref: string, options: BuildOptions, command: Command
       signal,
     });
     const { shownCommandLine } = await import('./shown-command-line.ts');
-    await print(report, textOf(options.output, report, shownCommandLine(report, wishes.env)));
+    const head = `${options.output}${how === 'current' ? ' is up to date' : ''}`;
+    const commandLine = await shownCommandLine(report, wishes.env);
+    await print(report, textOf(head, options, report, commandLine));
   });
+}
+
+async function usualRecords() {
+  const { openBuildRecords } = await import('../build-records.ts');
+  const { buildsFolder } = await import('./disks-folder.ts');
+  return openBuildRecords(buildsFolder(process.env));
 }
 
 /** Two files are written, and not in the order of their bytes. */
@@ -82,13 +99,18 @@ function requireFile(output: string): void {
   });
 }
 
-function textOf(output: string, report: Report, commandLine: string): string {
+function textOf(
+  head: string,
+  { output, boot }: BuildOptions,
+  report: Report,
+  commandLine: string,
+): string {
   const { disk, app, runtime, additions, kernel, rofs, reach } = report;
   const frameworks = runtime?.frameworks
     .map(({ name, version }) => `${name} ${version}`)
     .join(', ');
   const lines = [
-    `${output}: ${disk.format}, ${disk.boot} boot, ${formatBytes(disk.size)}`,
+    `${head}: ${disk.format}, ${disk.boot} boot, ${formatBytes(disk.size)}`,
     `app         ${app.kind}: ${quoteWords([app.program, ...app.args])}`,
     ...(runtime ? [`runtime     ${frameworks} (${runtimeSource(runtime)})`] : []),
     ...(kernel
@@ -96,7 +118,18 @@ function textOf(output: string, report: Report, commandLine: string): string {
           `kernel      ${kernel.name}${kernel.version ? ` (${kernel.version})` : ''}, ${kernel.symbols} symbols`,
         ]
       : []),
+    // A disk for aarch64 cannot hold its kernel.
+    ...(boot === 'bios' && kernel?.architecture === 'aarch64'
+      ? [`boots with  ${output}.kernel, the kernel with its command line`]
+      : []),
     ...additions.map((one) => `added       ${one.path} (${additionSource(one)})`),
+    ...(report.volumes ?? []).map(({ path, size }) => {
+      const made = size === null ? '' : `, made with ${formatBytes(size)}`;
+      return `volume      ${path}: run and create attach a disk with ext4${made} (--volume)`;
+    }),
+    ...(report.shares ?? []).map(
+      ({ path }) => `share       ${path}: run shows a folder of its host there (--share)`,
+    ),
     `files       ${rofs.files} in ${rofs.directories} folders, ${formatBytes(rofs.bytes)}`,
     ...(reach && bytesOf(reach.dropped) > 0 ? [`left out    ${formatTotals(reach.dropped)}`] : []),
     `command     ${commandLine}`,

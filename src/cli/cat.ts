@@ -2,10 +2,8 @@ import type { Command } from 'commander';
 import type { ObtainOptions } from './source-options.ts';
 import { addViewOptions, subjectArgument, withViewing } from './viewing.ts';
 
-export function addCat(program: Command): void {
-  const command = program
-    .command('cat')
-    .summary('print files of an image, a layer or a disk')
+export function defineCat(command: Command): void {
+  command
     .description(
       'Prints the bytes of files as they are, one after the other, links followed. Every byte of an ' +
         'image is verified before the first is printed. --json changes nothing but how a failure is told.',

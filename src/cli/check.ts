@@ -18,10 +18,8 @@ interface CheckCommandOptions extends ObtainOptions, GuestOptions {
   readonly sarif?: true;
 }
 
-export function addCheck(program: Command): void {
-  const command = program
-    .command('check')
-    .summary('tell whether an app will run on OSv')
+export function defineCheck(command: Command): void {
+  command
     .description(
       'Tells what is known beforehand of an image on OSv: what cannot run, what will fail when it is used, ' +
         'what is different, and what to change. Nothing of the image is run, and no disk is written. ' +

@@ -4,10 +4,8 @@ import { formatBytes, printable } from './format.ts';
 import { addFormatOptions, type FormatOptions, formatsHelp } from './format-options.ts';
 import { addGlobalOptions } from './globals.ts';
 
-export function addConvertDisk(program: Command): void {
-  const command = program
-    .command('convert-disk')
-    .summary('write a disk in another format')
+export function defineConvertDisk(command: Command): void {
+  command
     .description(
       'Writes a disk in another format. It reads raw, qcow2, vmdk (streamOptimized), vdi and vhd (fixed) ' +
         'disks; FILE.json, the report of the disk, goes along.',
@@ -33,7 +31,7 @@ async function convertDiskCommand(
 ): Promise<void> {
   const { withSession } = await import('./session.ts');
   const { convertDisk } = await import('../convert-disk.ts');
-  const { parseDiskOutput } = await import('../disk-output.ts');
+  const { parseDiskOutput } = await import('../disk-target.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
     const converted = await convertDisk(store, input, parseDiskOutput(output, format), {
       ...(compress && { compression: compress }),

@@ -5,27 +5,28 @@ import { convert } from '../convert.ts';
 import { ConvertError } from '../error.ts';
 import { bootFormFor } from '../kernel-choice.ts';
 import { isFile } from '../look/subject.ts';
-import { createMachine, type PlannedMachine } from '../machines/create.ts';
+import { createMachine, leastLogSize, type PlannedMachine } from '../machines/create.ts';
 import { type Hooks, joinHooks, parseHooks, parseHookWord } from '../machines/hooks.ts';
 import { parseMachineId } from '../machines/machine-id.ts';
 import type { Report } from '../report.ts';
 import { parseCpus } from '../run/machine.ts';
-import { parseNetwork } from '../run/parse-network.ts';
 import { shellWord } from '../shell-word.ts';
+import { dataOf } from './data-options.ts';
 import { type GuestOptions, guestWishesOf } from './guest-options.ts';
 import { type HardwareOptions, hardwareOf } from './hardware-options.ts';
 import { type GivenOption, refuseImageOptions } from './image-only.ts';
+import { machineDataOf } from './machine-data.ts';
 import { machineRoot, type RootOptions, stateLine } from './machine-session.ts';
 import type { Session } from './session.ts';
 import { type ObtainOptions, pullOptionsOf } from './source-options.ts';
+import { parseSize } from './units.ts';
 
 export interface CreateCommandOptions
   extends ObtainOptions,
     Omit<GuestOptions, 'memory'>,
     HardwareOptions,
     RootOptions {
-  readonly network?: readonly string[];
-  readonly verbose?: true;
+  readonly logSize: string;
   readonly annotation?: readonly string[];
   readonly hook?: readonly string[];
   readonly hooks?: readonly string[];
@@ -44,23 +45,28 @@ export async function createTarget(
   const guest = await guestWishesOf(options, process.env);
   const machine = {
     ...hardwareOf(options),
-    networks: (options.network ?? []).map(parseNetwork),
-    verbose: options.verbose ?? false,
     env: guest.env ?? new Map(),
     id,
     onEvent,
   };
   const annotations = Object.fromEntries((options.annotation ?? []).map(parseAnnotation));
   const hooks = await hooksOf(options);
+  const logSize = parseLogSize(options.logSize);
   const hint = `osv-convert build REF -o ${shellWord(target)}`;
   const isDisk = await isFile(target, { doing: 'creating a machine of', command: 'create', hint });
   if (isDisk) refuseImageOptions('creating a machine of', target, given);
+  const data = dataOf(options);
+  refuseShares(data);
   const plan = async (folder: string): Promise<PlannedMachine> => {
-    if (isDisk) return { machine: await planMachine(session.store, target, machine) };
+    if (isDisk) {
+      const { disks } = await machineDataOf(session, target, data, false);
+      return { machine: await planMachine(session.store, target, { ...machine, disks }) };
+    }
     const disk = join(folder, 'disk.raw');
     const { image } = await build(disk, session, target, options, guest);
+    const { disks } = await machineDataOf(session, disk, { ...data, base: resolve(id) }, false);
     return {
-      machine: await planMachine(session.store, disk, { ...machine, env: new Map() }),
+      machine: await planMachine(session.store, disk, { ...machine, disks, env: new Map() }),
       annotations: { 'osv-convert.image': image.manifest },
     };
   };
@@ -69,11 +75,21 @@ export async function createTarget(
     source: isDisk ? resolve(target) : target,
     annotations,
     hooks,
+    kind: machine.vmm,
+    logSize,
     signal,
     onWarning,
   };
   const state = await createMachine(machineRoot(options, process.env), id, plan, wishes);
   await print(state, stateLine(state));
+}
+
+/** The server of a folder would have to outlive this command, and to end with the machine. */
+function refuseShares({ shares }: { readonly shares: readonly unknown[] }): void {
+  if (shares.length === 0) return;
+  throw new ConvertError('USAGE', 'creating a machine: found a share, wanted none: run has them', {
+    hint: 'osv-convert run FILE --share FOLDER:PATH\nor copy it onto the disk: --add FOLDER:PATH',
+  });
 }
 
 async function build(
@@ -117,6 +133,16 @@ async function textOf(path: string): Promise<string> {
       },
     );
   }
+}
+
+function parseLogSize(text: string): number {
+  const size = parseSize('--log-size')(text);
+  if (size >= leastLogSize) return size;
+  const found = JSON.stringify(text);
+  throw new ConvertError(
+    'USAGE',
+    `reading --log-size: found ${found}, wanted at least ${leastLogSize >> 10}K`,
+  );
 }
 
 function parseAnnotation(word: string): readonly [string, string] {

@@ -7,22 +7,15 @@ import { givenOptionsOf } from './image-only.ts';
 import { addRootOptions } from './machine-session.ts';
 import { addObtainOptions } from './source-options.ts';
 
-export function addCreate(program: Command): void {
-  const command = program
-    .command('create')
-    .summary('make a machine that waits to be started')
+export function defineCreate(command: Command): void {
+  command
     .description(
-      'Makes a machine of a disk or an image. Its QEMU waits with the guest until "start", and goes on ' +
-        'when this command and its terminal have ended.',
+      'Makes a machine of a disk or an image. Its hypervisor waits with the guest until "start", and goes ' +
+        'on when this command and its terminal have ended.',
     )
     .argument('<id>', 'name of the machine')
     .argument('<file|ref>', 'a disk made by build, or an image reference')
-    .option(
-      '--network <network>',
-      'network card of the guest, as "run" takes it (repeatable)',
-      collect,
-    )
-    .option('--verbose', 'the kernel tells what it does, and which exit code its program has')
+    .option('--log-size <size>', 'keep at most this much of the console, the newest', '16M')
     .option(
       '--annotation <name=value>',
       'keep this with the machine, for "state" (repeatable)',
@@ -45,12 +38,16 @@ export function addCreate(program: Command): void {
 }
 
 const examples = `
+A disk takes --env, --env-file and --network user,hostname=NAME: it is given
+them when it starts, and not built anew.
+
 Points of hooks: prestart and createRuntime in create, poststart in start,
 poststop in delete.
 
 Examples:
   osv-convert create web web.qcow2 -p 8080:8080
   osv-convert create web mcr.microsoft.com/dotnet/samples:aspnetapp -p 0:8080
+  osv-convert create web web.raw --vmm firecracker --network tap:tap0
   osv-convert create job job.raw --verbose --hook poststop=/usr/bin/logger,job`;
 
 async function createCommand(

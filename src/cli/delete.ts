@@ -5,10 +5,8 @@ interface DeleteCommandOptions {
   readonly force?: boolean;
 }
 
-export function addDelete(program: Command): void {
-  const command = program
-    .command('delete')
-    .summary('remove a machine that is stopped')
+export function defineDelete(command: Command): void {
+  command
     .description(
       'Removes a machine that is stopped, with its console and the disk that "create" made for it. A disk ' +
         'that it was given stays.',

@@ -15,10 +15,8 @@ interface DiffCommandOptions extends ObtainOptions {
 /** As diff(1), cmp(1) and git diff --exit-code have it. */
 const differentExitCode = 1;
 
-export function addDiff(program: Command): void {
-  const command = program
-    .command('diff')
-    .summary('compare the files of two images, layers or disks')
+export function defineDiff(command: Command): void {
+  command
     .description(
       'Tells which paths B has and A has not (A, added), which only A has (D), and which are not the ' +
         'same in both (C), and in what: kind, size and content, mode, owner, mtime, xattrs, target, ' +
@@ -48,7 +46,7 @@ Examples:
   osv-convert diff web:1.0 web:1.1 --ignore mtime
   osv-convert diff web:1.0 web.raw /app
   osv-convert diff layer:3f4a9c layer:77b1e0 --stat
-  osv-convert diff oci:first oci:second --exit-code > /dev/null && echo reproduced`;
+  osv-convert diff oci:first oci:second --exit-code >/dev/null && echo equal`;
 
 async function diffCommand(
   a: string,

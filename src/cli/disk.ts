@@ -5,15 +5,12 @@ import { addDiskReplaceKernel } from './disk/replace-kernel.ts';
 import { addDiskSetCmdline } from './disk/set-cmdline.ts';
 import { addDiskSetEnv } from './disk/set-env.ts';
 
-export function addDisk(program: Command): void {
-  const disk = program
-    .command('disk')
-    .summary('look at a finished disk, and change it')
-    .description(
-      'Tells what a finished disk boots and how, takes files out of it, and changes its command line, ' +
-        'its environment or its kernel without building it again. A changed disk takes the place of the ' +
-        'old one in one step, in the same format, and FILE.json is kept true.',
-    );
+export function defineDisk(disk: Command): void {
+  disk.description(
+    'Tells what a finished disk boots and how, takes files out of it, and changes its command line, ' +
+      'its environment or its kernel without building it again. A changed disk takes the place of the ' +
+      'old one in one step, in the same format, and FILE.json is kept true.',
+  );
   const commands = [
     addDiskInspect,
     addDiskSetCmdline,

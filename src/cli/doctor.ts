@@ -3,10 +3,8 @@ import { formatTable, printable } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
 import { addSourceOptions, registryOptionsOf, type SourceOptions } from './source-options.ts';
 
-export function addDoctor(program: Command): void {
-  const command = program
-    .command('doctor')
-    .summary('find out why an image cannot be pulled')
+export function defineDoctor(command: Command): void {
+  command
     .description(
       'Goes the way of a pull step by step and tells what it finds: name, connection, certificate, API, credentials (where they are from, never what they are), manifest, and the first layer on the registry and on the host it sends us to. The exit code is that of the step that failed.',
     )

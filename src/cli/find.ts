@@ -19,10 +19,8 @@ interface FindOptions extends ObtainOptions, Criteria {
   readonly print0?: true;
 }
 
-export function addFind(program: Command): void {
-  const command = program
-    .command('find')
-    .summary('find files in an image, a layer or a disk')
+export function defineFind(command: Command): void {
+  command
     .description(
       'Prints the paths of what meets all that is asked, a folder before what it holds, sorted by the ' +
         'bytes of the names. Control characters and bytes that are not UTF-8 are printed as \\xHH or ' +
@@ -68,7 +66,7 @@ const examples = `
 Sizes are compared in bytes, not in whole units as find(1) does.
 
 Examples:
-  osv-convert find web:1.0 --perm /6000 --type f          what runs with the rights of its owner
+  osv-convert find web:1.0 --perm /6000 --type f   what runs as its owner
   osv-convert find web:1.0 /app --name '*.so*' --size +1M -l
   osv-convert find layer:3f4a9c --type c                  what a layer hides
   osv-convert find web.raw --digest sha256:2c26b46b`;

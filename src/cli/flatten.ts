@@ -15,10 +15,8 @@ interface FlattenCommandOptions extends ObtainOptions {
   readonly mtime?: number;
 }
 
-export function addFlatten(program: Command): void {
-  const command = program
-    .command('flatten')
-    .summary('write all files of an image as a folder, a tar or a ROFS')
+export function defineFlatten(command: Command): void {
+  command
     .description(
       'Writes what an image is when its layers are merged, or what a layer or a disk holds. A folder ' +
         'must be new or empty and needs no root: owners are kept in the extended attribute ' +

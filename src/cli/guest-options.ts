@@ -6,6 +6,13 @@ import { parseTmpfs } from '../osv/mounts.ts';
 import type { GuestWishes } from '../prepare.ts';
 import type { PullOptions } from '../pull/pull.ts';
 import { parseMemory } from '../run/machine.ts';
+import {
+  addDataOptions,
+  type DataOptions,
+  dataHelp,
+  dataOf,
+  mountWishesOf,
+} from './data-options.ts';
 import { collect, parseEnv } from './env.ts';
 import { parseWords } from './words.ts';
 
@@ -34,7 +41,7 @@ export interface VariableOptions {
   readonly envFile?: readonly string[];
 }
 
-export interface GuestOptions extends ContentOptions, StartOptions, VariableOptions {
+export interface GuestOptions extends ContentOptions, DataOptions, StartOptions, VariableOptions {
   readonly memory?: string;
 }
 
@@ -56,12 +63,15 @@ export const imageOnlyOptions: readonly string[] = [
 
 /** For commands that make a guest of an image. */
 export function addGuestOptions(command: Command): Command {
-  return addVariableOption(addOtherGuestOptions(command)).addHelpText('after', help);
+  return addVariableOption(addOtherGuestOptions(command)).addHelpText(
+    'after',
+    `${help}\n${dataHelp}`,
+  );
 }
 
 /** As `addGuestOptions`, for a command in which `--env` and `--memory` are its own. */
 export function addOtherGuestOptions(command: Command): Command {
-  return addStartOptions(addContentOptions(command)).option(
+  return addStartOptions(addDataOptions(addContentOptions(command))).option(
     '--env-file <file>',
     "variables in docker's format: NAME=VALUE a line, or NAME to take it from here (repeatable)",
     collect,
@@ -77,7 +87,7 @@ export function addMemoryOption(command: Command): Command {
 
 function addVariableOption(command: Command): Command {
   return command.option(
-    '--env <NAME=VALUE>',
+    '-e, --env <NAME=VALUE>',
     'set a variable of the guest; NAME alone takes it from here (repeatable)',
     collect,
   );
@@ -177,6 +187,7 @@ export async function guestWishesOf(
     ...(add !== undefined && { add: add.map(parseHostAddition) }),
     ...(copyFrom !== undefined && { copyFrom: copyFrom.map(parseImageAddition) }),
     ...(tmpfs !== undefined && { tmpfs: parseAllTmpfs(tmpfs) }),
+    ...mountWishesOf(dataOf(options)),
     ...(entrypoint !== undefined && { entrypoint: parseWords('--entrypoint', entrypoint) }),
     ...(cmd !== undefined && { cmd: cmd.flatMap((value) => parseWords('--cmd', value)) }),
     ...(workdir && { workingDirectory: parseWorkdir(workdir) }),

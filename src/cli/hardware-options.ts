@@ -1,15 +1,20 @@
 import { type Command, Option } from 'commander';
 import { parseCpus, parseMemory } from '../run/machine.ts';
+import { type NetworkWish, parseNetwork } from '../run/parse-network.ts';
 import { type PortForward, parsePortForward } from '../run/port-forward.ts';
+import type { VmmKind } from '../run/run-machine.ts';
 import { collect } from './env.ts';
 
-/** What a machine is made of, whether it is run or created. */
+/** What a machine is made of and runs on, whether it is run or created. */
 export interface HardwareOptions {
   readonly publish?: readonly string[];
   readonly memory: string;
   readonly cpus: string;
   readonly kernel?: string;
   readonly accel: 'auto' | 'kvm' | 'tcg';
+  readonly network?: readonly string[];
+  readonly verbose?: true;
+  readonly vmm: VmmKind;
 }
 
 export function addHardwareOptions(command: Command): Command {
@@ -26,6 +31,18 @@ export function addHardwareOptions(command: Command): Command {
       new Option('--accel <which>', 'accelerator of QEMU')
         .choices(['auto', 'kvm', 'tcg'])
         .default('auto'),
+    )
+    .option(
+      '--network <network>',
+      'none, user, tap:NAME or bridge:NAME, then maybe ,mac=MAC ,ip=ADDRESS/PREFIX ,gateway=ADDRESS ' +
+        ',dns=ADDRESS, and for user ,hostname=NAME ,restrict (repeatable: eth0, eth1; default: user)',
+      collect,
+    )
+    .option('--verbose', 'the kernel tells what it does, and which exit code its program has')
+    .addOption(
+      new Option('--vmm <which>', 'what runs the machine; firecracker needs KVM')
+        .choices(['qemu', 'firecracker'])
+        .default('qemu'),
     );
 }
 
@@ -37,6 +54,9 @@ export interface Hardware {
   readonly cpus: number;
   readonly accelerator: HardwareOptions['accel'];
   readonly forwards: readonly PortForward[];
+  readonly networks: readonly NetworkWish[];
+  readonly verbose: boolean;
+  readonly vmm: VmmKind;
 }
 
 /** @throws ConvertError `USAGE`. */
@@ -46,6 +66,9 @@ export function hardwareOf({
   cpus,
   accel,
   publish = [],
+  network = [],
+  verbose,
+  vmm,
 }: HardwareOptions): Hardware {
   return {
     ...(kernel !== undefined && { kernel }),
@@ -53,5 +76,8 @@ export function hardwareOf({
     cpus: parseCpus(cpus),
     accelerator: accel,
     forwards: publish.map(parsePortForward),
+    networks: network.map(parseNetwork),
+    verbose: verbose ?? false,
+    vmm,
   };
 }

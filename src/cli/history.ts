@@ -12,10 +12,8 @@ interface HistoryCommandOptions extends ObtainOptions {
 /** How many of the wasted paths are listed without `--all`. */
 const fewWasted = 20;
 
-export function addHistory(program: Command): void {
-  const command = program
-    .command('history')
-    .summary('tell what each layer of an image did, to a path too, and what it wastes')
+export function defineHistory(command: Command): void {
+  command
     .description(
       'Tells of each layer, the lowest first, how many paths it added, changed and removed, and how many ' +
         'bytes of its files nobody sees in the end, because a layer above replaced or removed them. Of ' +

@@ -2,11 +2,8 @@ import type { Command } from 'commander';
 import { formatBytes, formatTable } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
 
-export function addImages(program: Command): void {
-  const command = program
-    .command('images')
-    .summary('list the images in the store')
-    .description('Lists the images in the store. No network is used.');
+export function defineImages(command: Command): void {
+  command.description('Lists the images in the store. No network is used.');
   addGlobalOptions(command).action(imagesCommand);
 }
 

@@ -15,10 +15,8 @@ interface InspectCommandOptions extends ObtainOptions, Omit<GuestOptions, 'env'>
   readonly env?: true;
 }
 
-export function addInspect(program: Command): void {
-  const command = program
-    .command('inspect')
-    .summary('tell what an image holds and which .NET app it starts')
+export function defineInspect(command: Command): void {
+  command
     .description(
       'Tells platform, layers and config of an image, and which .NET app it starts, with the evidence. ' +
         'An image that is not in the store is pulled first.',

@@ -1,5 +1,5 @@
-import type { Command } from 'commander';
-import type { Kernel } from '../osv/kernel.ts';
+import { type Command, Option } from 'commander';
+import type { Kernel, KernelArchitecture } from '../osv/kernel.ts';
 import type { ListedKernel } from '../osv/kernels.ts';
 import { formatBytes, formatTable } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
@@ -8,11 +8,8 @@ import { addKernelInspect } from './kernel/inspect.ts';
 import { addKernelPull } from './kernel/pull.ts';
 import { addKernelPush } from './kernel/push.ts';
 
-export function addKernel(program: Command): void {
-  const kernel = program
-    .command('kernel')
-    .summary('keep OSv kernels in the store')
-    .description('Keeps OSv kernels in the store. .NET needs one with hidden symbols.');
+export function defineKernel(kernel: Command): void {
+  kernel.description('Keeps OSv kernels in the store. .NET needs one with hidden symbols.');
   addGlobalOptions(
     kernel
       .command('add')
@@ -30,9 +27,15 @@ export function addKernel(program: Command): void {
       .summary('get the hidden-symbols kernel of an OSv release')
       .description(
         'Gets loader.img and ELF of an OSv release with hidden symbols. Their digests are recorded at ' +
-          'the first fetch; other bytes under the same version are refused later.',
+          'the first fetch; other bytes under the same version are refused later. That for aarch64 is ' +
+          'named VERSION-aarch64.',
       )
       .option('--version <tag>', 'OSv release (default: the last one)')
+      .addOption(
+        new Option('--arch <name>', 'processor of the machines it is for')
+          .choices(['x86_64', 'aarch64'])
+          .default('x86_64'),
+      )
       .option('--url <base>', 'where releases lie (default: those of OSv on GitHub)')
       .option('--default', 'make it the kernel that build uses'),
   ).action(fetchCommand);
@@ -72,6 +75,7 @@ async function addCommand(
 
 interface FetchOptions {
   readonly version?: string;
+  readonly arch: KernelArchitecture;
   readonly url?: string;
   readonly default?: true;
 }
@@ -82,6 +86,7 @@ async function fetchCommand(options: FetchOptions, command: Command): Promise<vo
   await withSession(command, async ({ store, onEvent, signal, print }) => {
     const kernel = await fetchKernel(store, {
       ...(options.version !== undefined && { release: options.version }),
+      architecture: options.arch,
       ...(options.url !== undefined && { releases: options.url }),
       ...(options.default && { setDefault: true }),
       onEvent: ({ reason }) => onEvent({ event: 'warning', text: `${reason}; trying again` }),

@@ -1,10 +1,8 @@
 import type { Command } from 'commander';
 import { addRootOptions, withMachines } from './machine-session.ts';
 
-export function addKill(program: Command): void {
-  const command = program
-    .command('kill')
-    .summary('send a signal to a machine')
+export function defineKill(command: Command): void {
+  command
     .description(
       'Sends a signal to the QEMU of a machine that is created or running. TERM ends it in good order, KILL ' +
         'at once; the guest notices neither, for OSv has no signals of its host.',

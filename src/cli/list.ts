@@ -7,10 +7,8 @@ interface ListOptions {
   readonly ids?: true;
 }
 
-export function addList(program: Command): void {
-  const command = program
-    .command('list')
-    .summary('list the machines')
+export function defineList(command: Command): void {
+  command
     .description('Lists the machines, running or not, and how those ended that are stopped.')
     .option('-q, --ids', 'print their names only')
     .addHelpText(
@@ -44,7 +42,7 @@ async function tableOf(
     return [
       id,
       status,
-      vmm === undefined || status === 'stopped' ? '-' : `${vmm.qemu.pid}`,
+      vmm === undefined || status === 'stopped' ? '-' : `${vmm.hypervisor.pid}`,
       time === undefined ? '-' : formatTime(time),
       vmm?.ports.map(portText).join(' ') || '-',
       printable(source),

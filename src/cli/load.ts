@@ -2,10 +2,8 @@ import type { Command } from 'commander';
 import { printable } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
 
-export function addLoad(program: Command): void {
-  const command = program
-    .command('load')
-    .summary('bring images of a folder or a file into the store')
+export function defineLoad(command: Command): void {
+  command
     .description(
       'Brings the images of an OCI image layout, an OCI archive or a docker-archive (also gzip or ' +
         'zstd) into the store under the names they have there.',

@@ -9,10 +9,8 @@ interface LoginOptions {
   readonly plainHttp?: boolean;
 }
 
-export function addLogin(program: Command): void {
-  const command = program
-    .command('login')
-    .summary('keep a password for a registry')
+export function defineLogin(command: Command): void {
+  command
     .description(
       'Verifies user name and password with a registry and keeps them where docker and podman find them too: with the credential helper of the auth file, else in it (REGISTRY_AUTH_FILE or ~/.docker/config.json).',
     )

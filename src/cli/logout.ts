@@ -1,10 +1,8 @@
 import type { Command } from 'commander';
 import { addGlobalOptions, globalOptionsOf } from './globals.ts';
 
-export function addLogout(program: Command): void {
-  const command = program
-    .command('logout')
-    .summary('forget the password for a registry')
+export function defineLogout(command: Command): void {
+  command
     .description(
       'Forgets what is kept for a registry in every auth file that counts, and by the helpers they name.',
     )

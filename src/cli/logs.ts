@@ -8,10 +8,8 @@ interface LogsOptions {
   readonly tail?: string;
 }
 
-export function addLogs(program: Command): void {
-  const command = program
-    .command('logs')
-    .summary("print a machine's console")
+export function defineLogs(command: Command): void {
+  command
     .description(
       'Prints what the guest of a machine wrote on its console, byte for byte, as "run" does.',
     )

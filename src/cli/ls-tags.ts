@@ -8,10 +8,8 @@ interface LsTagsOptions extends ReachOptions {
   readonly last?: string;
 }
 
-export function addLsTags(program: Command): void {
-  const command = program
-    .command('ls-tags')
-    .summary('list the tags of a repository')
+export function defineLsTags(command: Command): void {
+  command
     .description('Lists the tags of a repository, in the order its registry gives them.')
     .argument('<repo>', 'name in a registry without a tag: HOST[:PORT]/NAME')
     .option('--limit <n>', 'as many at most (default: all)', parseLimit)

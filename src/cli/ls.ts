@@ -8,10 +8,8 @@ interface LsOptions extends ObtainOptions {
   readonly directory?: true;
 }
 
-export function addLs(program: Command): void {
-  const command = program
-    .command('ls')
-    .summary('list a folder of an image, a layer or a disk')
+export function defineLs(command: Command): void {
+  command
     .description(
       'Lists the names in a folder, sorted by their bytes, those that begin with a dot too. Of a layer ' +
         'also what it hides: as character devices 0, 0. Control characters and bytes that are not UTF-8 ' +

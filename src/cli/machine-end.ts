@@ -1,6 +1,7 @@
 import { ConvertError } from '../error.ts';
 import { saidLast } from '../run/console-tail.ts';
 import type { MachineEnd } from '../run/run-machine.ts';
+import { exitByteOf } from './exit-byte.ts';
 
 /**
  * The exit code of a command that ran a machine to its end: that of the program in it, where the kernel
@@ -10,7 +11,7 @@ import type { MachineEnd } from '../run/run-machine.ts';
 export function settleEnd({ end, lastLines }: MachineEnd): number {
   switch (end.how) {
     case 'powered-off':
-      return byteOf(end.exitCode ?? 0);
+      return exitByteOf(end.exitCode ?? 0);
     case 'aborted':
       throw new ConvertError(
         'GUEST_ABORTED',
@@ -28,9 +29,4 @@ export function settleEnd({ end, lastLines }: MachineEnd): number {
         `running the machine: found its hypervisor ${end.how}, wanted its guest to power off`,
       );
   }
-}
-
-/** A process has a byte for its exit code; a failure must not become a success in it. */
-function byteOf(exitCode: number): number {
-  return exitCode === 0 ? 0 : exitCode & 0xff || 1;
 }

@@ -18,10 +18,8 @@ interface PullCommandOptions extends PolicyOptions {
   readonly referrers?: boolean;
 }
 
-export function addPull(program: Command): void {
-  const command = program
-    .command('pull')
-    .summary('bring an image into the store')
+export function definePull(command: Command): void {
+  command
     .description(
       'Brings an image into the store: manifest, config and layers, each verified, then unpacked.',
     )
@@ -45,7 +43,8 @@ async function pullCommand(
   command: Command,
 ): Promise<void> {
   const { withSession } = await import('./session.ts');
-  const { platformOf, pullPlatforms } = await import('../pull/pull.ts');
+  const { pullPlatforms } = await import('../pull/pull.ts');
+  const { platformOf } = await import('../pull/wanted-platform.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
     const told = { ...(await pullOptionsOf(options, process.env)), onEvent, signal };
     const named = options.platform ?? [undefined];

@@ -8,10 +8,8 @@ interface PushCommandOptions extends ReachOptions {
   readonly referrers?: boolean;
 }
 
-export function addPush(program: Command): void {
-  const command = program
-    .command('push')
-    .summary('copy an image into a registry')
+export function definePush(command: Command): void {
+  command
     .description(
       'Copies an image into a registry, byte for byte. A name that the store has for several platforms becomes an index of them. ' +
         'Blobs that the registry has are not sent again.',

@@ -8,10 +8,8 @@ interface ReferrersCommandOptions extends ReachOptions {
   readonly artifactType?: string;
 }
 
-export function addReferrers(program: Command): void {
-  const command = program
-    .command('referrers')
-    .summary('list signatures, SBOMs and what else refers to an image')
+export function defineReferrers(command: Command): void {
+  command
     .description(
       'Lists what refers to an image in its registry: signatures, SBOMs and the like. Where the name leads to an index of several platforms, what refers to the index; NAME@DIGEST asks for one of its images.',
     )

@@ -2,10 +2,8 @@ import type { Command } from 'commander';
 import { printable } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
 
-export function addRm(program: Command): void {
-  const command = program
-    .command('rm')
-    .summary('take names of images out of the store')
+export function defineRm(command: Command): void {
+  command
     .description(
       'Takes names of images out of the store. Their blobs and layers stay until "store gc".',
     )

@@ -5,13 +5,10 @@ import { addRofsFsck } from './rofs/fsck.ts';
 import { addRofsLs } from './rofs/ls.ts';
 import { addRofsStat } from './rofs/stat.ts';
 
-export function addRofs(program: Command): void {
-  const rofs = program
-    .command('rofs')
-    .summary('examine the ROFS of a disk, record by record')
-    .description(
-      "Examines OSv's read-only file system as it stands on a disk or in a file of its own: " +
-        'inodes, blocks and tables, damaged ones too. For what is in it, ls, cat and stat do more.',
-    );
+export function defineRofs(rofs: Command): void {
+  rofs.description(
+    "Examines OSv's read-only file system as it stands on a disk or in a file of its own: " +
+      'inodes, blocks and tables, damaged ones too. For what is in it, ls, cat and stat do more.',
+  );
   for (const add of [addRofsFsck, addRofsLs, addRofsCat, addRofsDump, addRofsStat]) add(rofs);
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BootOptions, planMachine } from '../boot.ts';
+import { openBuildRecords } from '../build-records.ts';
 import { cachedDisk } from '../cached-disk.ts';
 import type { Config } from '../config.ts';
 import { convert } from '../convert.ts';
@@ -12,10 +13,12 @@ import { isFile } from '../look/subject.ts';
 import { dryRunOf, textOfDryRun } from '../run/dry-run.ts';
 import { runMachine } from '../run/run-machine.ts';
 import { shellWord } from '../shell-word.ts';
-import { disksFolder, usualDiskCache } from './disks-folder.ts';
+import { type Data, dataOf, mountWishesOf } from './data-options.ts';
+import { buildsFolder, disksFolder, usualDiskCache } from './disks-folder.ts';
 import { type GuestOptions, guestWishesOf } from './guest-options.ts';
 import { type HardwareOptions, hardwareOf } from './hardware-options.ts';
 import { type GivenOption, refuseImageOptions } from './image-only.ts';
+import { machineDataOf, volumeBaseOf } from './machine-data.ts';
 import { settleEnd } from './machine-end.ts';
 import { type MachineOptions, type MachineWishes, machineWishesOf } from './machine-options.ts';
 import type { Session } from './session.ts';
@@ -45,6 +48,7 @@ export async function runTarget(
     env: wishes.env ?? new Map(),
     ...machineWishesOf(options),
     dryRun: options.dryRun ?? false,
+    data: dataOf(options),
   };
   const hint = `osv-convert build REF -o ${shellWord(target)}`;
   if (await isFile(target, { doing: 'running', command: 'run', hint })) {
@@ -52,24 +56,32 @@ export async function runTarget(
     await boot(session, target, machine);
     return;
   }
-  if (machine.dryRun) throw notBuilt(target, hint);
+  if (machine.dryRun) throw notBuilt(target);
   const { store, onEvent, signal } = session;
   const pulling = await pullOptionsOf(options, process.env);
   const build = {
     ...pulling,
     ...wishes,
+    // Of what size a volume is made says nothing of the disk it is mounted on.
+    ...mountWishesOf({
+      ...machine.data,
+      volumes: machine.data.volumes.map(({ path }) => ({ path })),
+    }),
     cpus: machine.cpus,
     ...(machine.kernel !== undefined && { kernel: machine.kernel }),
     boot: await bootFormFor(store, machine.kernel),
     onEvent,
     signal,
   };
-  const built = { ...machine, env: new Map() };
+  const data = { ...machine.data, base: volumeBaseOf(target) };
+  const built = { ...machine, env: new Map(), data };
   const cache = options.cache ? openCache(session, pulling.config) : undefined;
   if (cache !== undefined) {
     const { tool } = options;
     const limit = pulling.config?.diskCache ?? usualDiskCache;
-    await boot(session, await cachedDisk(store, target, cache, { ...build, tool, limit }), built);
+    const records = openBuildRecords(buildsFolder(process.env));
+    const disk = await cachedDisk(store, target, { cache, records, limit, tool }, build);
+    await boot(session, disk, built);
     return;
   }
   const folder = await mkdtemp(join(tmpdir(), 'osv-convert-run-'));
@@ -94,15 +106,14 @@ function openCache({ onEvent }: Session, config: Config | undefined): DiskCache 
   }
 }
 
-type BootWishes = BootOptions & MachineWishes & { readonly dryRun: boolean };
+type BootWishes = BootOptions &
+  MachineWishes & { readonly dryRun: boolean; readonly data: Data & { readonly base?: string } };
 
-async function boot(
-  { store, signal, onEvent, print, globals }: Session,
-  disk: string,
-  options: BootWishes,
-): Promise<void> {
-  const { vmm, ready, timeout } = options;
-  const machine = await planMachine(store, disk, { ...options, onEvent });
+async function boot(session: Session, disk: string, options: BootWishes): Promise<void> {
+  const { store, signal, onEvent, print, globals } = session;
+  const { vmm = 'qemu', ready, timeout } = options;
+  const data = await machineDataOf(session, disk, options.data, options.dryRun);
+  const machine = await planMachine(store, disk, { ...options, ...data, onEvent });
   if (options.dryRun) {
     const run = dryRunOf(machine, vmm);
     await print(run, textOfDryRun(run));
@@ -125,11 +136,11 @@ async function boot(
   process.exitCode = settleEnd(ended);
 }
 
-/** A disk that is made for a run is gone after it. */
-function notBuilt(target: string, hint: string): ConvertError {
+/** Nothing is built to print a plan. */
+function notBuilt(target: string): ConvertError {
   return new ConvertError(
     'USAGE',
     `planning a run: found the image ${target}, wanted a disk for --dry-run`,
-    { hint },
+    { hint: `osv-convert build ${shellWord(target)} -o disk.img` },
   );
 }

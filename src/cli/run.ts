@@ -7,10 +7,8 @@ import { addMachineOptions } from './machine-options.ts';
 import type { RunCommandOptions } from './run-machine.ts';
 import { addObtainOptions } from './source-options.ts';
 
-export function addRun(program: Command): void {
-  const command = program
-    .command('run')
-    .summary('boot a disk or an image in QEMU or Firecracker')
+export function defineRun(command: Command): void {
+  command
     .description(
       'Boots a disk, or an image straight from its reference. The console is on stdout; ' +
         'the command ends when the guest powers off, or with Ctrl-C.',
@@ -25,8 +23,9 @@ export function addRun(program: Command): void {
 }
 
 const examples = `
-A disk takes --env and --env-file; its files, runtime and command are what they
-were when it was built.
+A disk takes --env and --env-file, and --network user,hostname=NAME: it is given
+them when it starts, and not built anew. Its files, runtime and command are what
+they were when it was built.
 
 The disk of an image is kept in $XDG_CACHE_HOME/osv-convert/disks, and used
 again as long as all that goes into it is the same (see osv-convert cache). The

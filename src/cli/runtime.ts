@@ -4,15 +4,12 @@ import { formatBytes, formatTable, printable } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
 import { addObtainOptions, type ObtainOptions, pullOptionsOf } from './source-options.ts';
 
-export function addRuntime(program: Command): void {
-  const runtime = program
-    .command('runtime')
-    .summary('keep .NET runtimes in the store')
-    .description(
-      'Keeps .NET runtimes in the store, with the native libraries they need, so that builds take the ' +
-        'same one on every machine. --runtime runtime/NAME of build, run, check and inspect takes one; without ' +
-        "--runtime they take the image's own where it serves, then a kept one, then this host's.",
-    );
+export function defineRuntime(runtime: Command): void {
+  runtime.description(
+    'Keeps .NET runtimes in the store, with the native libraries they need, so that builds take the ' +
+      'same one on every machine. --runtime runtime/NAME of build, run, check and inspect takes one; without ' +
+      "--runtime they take the image's own where it serves, then a kept one, then this host's.",
+  );
   addGlobalOptions(
     runtime
       .command('ls')
@@ -23,7 +20,7 @@ export function addRuntime(program: Command): void {
     .command('add')
     .summary('take a runtime into the store')
     .description(
-      'Takes a .NET runtime for linux-x64 and glibc into the store, whole: dotnet, host/fxr, all ' +
+      'Takes a .NET runtime for linux-x64 or linux-arm64 and glibc into the store, whole: dotnet, host/fxr, all ' +
         'frameworks, and the native libraries they need, from the image it is in, else from this host.',
     )
     .argument(
@@ -84,12 +81,16 @@ async function listCommand(_options: unknown, command: Command): Promise<void> {
   const { listKeptRuntimes } = await import('../dotnet/kept-runtimes.ts');
   const { findHostRuntimes } = await import('../dotnet/runtimes.ts');
   await withSession(command, async ({ store, print }) => {
-    const host = findHostRuntimes(process.env).map(({ path, hostfxr, frameworks, problems }) => ({
-      path,
-      hostfxr: hostfxr.text,
-      frameworks: frameworks.map(({ name, version }) => ({ name, version: version.text })),
-      problems,
-    }));
+    const { hostFilesFor } = await import('../dotnet/host-files.ts');
+    const own = hostFilesFor(process.arch === 'arm64' ? 'arm64' : 'x64');
+    const host = findHostRuntimes(process.env, own).map(
+      ({ path, hostfxr, frameworks, problems }) => ({
+        path,
+        hostfxr: hostfxr.text,
+        frameworks: frameworks.map(({ name, version }) => ({ name, version: version.text })),
+        problems,
+      }),
+    );
     const kept = await listKeptRuntimes(store);
     const installed = host.flatMap(({ path, frameworks }) =>
       frameworks.map(({ name, version }) => [path, name, version].map(printable)),

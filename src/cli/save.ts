@@ -9,10 +9,8 @@ interface SaveCommandOptions extends ReachOptions {
   readonly platform?: string;
 }
 
-export function addSave(program: Command): void {
-  const command = program
-    .command('save')
-    .summary('copy images to a folder or a file')
+export function defineSave(command: Command): void {
+  command
     .description(
       'Copies images, byte for byte, to an OCI image layout (a folder), an OCI archive or a ' +
         'docker-archive, which docker, podman, skopeo and `osv-convert load` read.',

@@ -10,10 +10,8 @@ interface SbomCommandOptions extends ObtainOptions {
   readonly output?: string;
 }
 
-export function addSbom(program: Command): void {
-  const command = program
-    .command('sbom')
-    .summary('list what an image is made of, as CycloneDX or SPDX')
+export function defineSbom(command: Command): void {
+  command
     .description(
       'Writes a software bill of materials: NuGet packages and runtimes by deps.json, also inside of ' +
         'single-file apps, and the packages of dpkg, apk, rpm and chisel. The same image gives the same ' +

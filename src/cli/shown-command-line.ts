@@ -1,5 +1,4 @@
-import { decodeName } from '../../store/index.ts';
-import { commandLineOf } from '../guest.ts';
+import { decodeName, encodeName } from '../../store/index.ts';
 import type { Variables } from '../oci/execution.ts';
 import type { Report } from '../report.ts';
 
@@ -11,15 +10,19 @@ interface Shown extends Pick<Report, 'env' | 'commandLine'> {
 const hidden = '***';
 
 /** The command line of a disk for people to read: without the values that were given for this guest. */
-export function shownCommandLine(
+export async function shownCommandLine(
   { app, env, commandLine }: Shown,
   given: Variables = new Map(),
-): string {
+): Promise<string> {
   const secret = [...given].filter(([, value]) => value !== undefined && value !== '');
   if (secret.length === 0) return commandLine;
+  const { commandLineOf } = await import('../guest.ts');
+  const { dataMountsOf } = await import('../osv/data-mounts.ts');
   const shown = new Map([
     ...Object.entries(env),
     ...secret.map(([name]) => [name, hidden] as const),
   ]);
-  return decodeName(commandLineOf({ ...app, env: shown }));
+  return decodeName(
+    commandLineOf({ ...app, env: shown, mounts: dataMountsOf(encodeName(commandLine)) }),
+  );
 }

@@ -7,10 +7,8 @@ interface StartCommandOptions {
   readonly waitTimeout: string;
 }
 
-export function addStart(program: Command): void {
-  const command = program
-    .command('start')
-    .summary('start the guest of a created machine')
+export function defineStart(command: Command): void {
+  command
     .description(
       'Lets the guest of a machine go that "create" made; waits until it is ready where a sign of that is given.',
     )
@@ -35,7 +33,7 @@ async function startCommand(
   const { parseMachineId } = await import('../machines/machine-id.ts');
   const { startMachine } = await import('../machines/start.ts');
   const { machineWishesOf } = await import('./machine-options.ts');
-  const { ready } = machineWishesOf({ ...options, vmm: 'qemu' });
+  const { ready } = machineWishesOf(options);
   await withMachines(command, async ({ root, warn, signal, print }) => {
     const wishes = { onWarning: warn, signal, ...(ready && { ready }) };
     const state = await startMachine(root, parseMachineId(name), wishes);

@@ -6,10 +6,8 @@ interface StatOptions extends ObtainOptions {
   readonly follow?: true;
 }
 
-export function addStat(program: Command): void {
-  const command = program
-    .command('stat')
-    .summary('tell all that is known of a file in an image, a layer or a disk')
+export function defineStat(command: Command): void {
+  command
     .description(
       'Tells kind, mode, owner, size, time, extended attributes, digest, all names of a file, where a ' +
         'link leads, and in which layer, at which byte of its uncompressed tar, the bytes lie. A disk ' +

@@ -2,10 +2,8 @@ import type { Command } from 'commander';
 import { jsonText } from './format.ts';
 import { addRootOptions, withMachines } from './machine-session.ts';
 
-export function addState(program: Command): void {
-  const command = program
-    .command('state')
-    .summary('print the state of a machine')
+export function defineState(command: Command): void {
+  command
     .description(
       'Prints the state of a machine as the OCI runtime spec has it, in JSON with or without --json.',
     )

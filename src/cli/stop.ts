@@ -1,16 +1,14 @@
 import type { Command } from 'commander';
-import { ConvertError } from '../error.ts';
 import { printable } from './format.ts';
 import { addRootOptions, withMachines } from './machine-session.ts';
+import { parseSeconds } from './units.ts';
 
 interface StopOptions {
   readonly time: string;
 }
 
-export function addStop(program: Command): void {
-  const command = program
-    .command('stop')
-    .summary('end a machine')
+export function defineStop(command: Command): void {
+  command
     .description(
       'Ends a machine with TERM, and with KILL when it is not gone in time; says how it ended. One that is ' +
         'stopped is left as it is.',
@@ -30,11 +28,4 @@ async function stopCommand(name: string, { time }: StopOptions, command: Command
     const end = await stopMachine(root, id, parseSeconds('--time', time));
     await print({ id, end }, `${id} ${printable(endText(end))}\n`);
   });
-}
-
-/** In milliseconds. @throws ConvertError `USAGE`. */
-export function parseSeconds(option: string, text: string): number {
-  if (/^\d{1,6}(\.\d{1,3})?$/.test(text)) return Math.ceil(Number(text) * 1000);
-  const found = JSON.stringify(text.slice(0, 40));
-  throw new ConvertError('USAGE', `reading ${option}: found ${found}, wanted seconds`);
 }

@@ -9,14 +9,11 @@ import { addStoreLs } from './store/ls.ts';
 import { addStorePath } from './store/path.ts';
 import { addStoreVerify } from './store/verify.ts';
 
-export function addStore(program: Command): void {
-  const store = program
-    .command('store')
-    .summary('keep the store small and sound')
-    .description(
-      'Tells what is in the store, removes what nothing needs, finds and mends damage, and carries ' +
-        'names with all that belongs to them from one store to another.',
-    );
+export function defineStore(store: Command): void {
+  store.description(
+    'Tells what is in the store, removes what nothing needs, finds and mends damage, and carries ' +
+      'names with all that belongs to them from one store to another.',
+  );
   for (const add of [
     addStoreLs,
     addStoreDu,

@@ -1,10 +1,8 @@
 import type { Command } from 'commander';
 import { addGlobalOptions } from './globals.ts';
 
-export function addTag(program: Command): void {
-  const command = program
-    .command('tag')
-    .summary('give an image in the store a second name')
+export function defineTag(command: Command): void {
+  command
     .description(
       'Gives an image in the store a second name, which may be that of a registry to push it to.',
     )

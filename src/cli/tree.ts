@@ -8,10 +8,8 @@ interface TreeOptions extends ObtainOptions {
   readonly du?: true;
 }
 
-export function addTree(program: Command): void {
-  const command = program
-    .command('tree')
-    .summary('draw the tree of an image, a layer or a disk')
+export function defineTree(command: Command): void {
+  command
     .description('Draws what is in and below a folder, sorted by the bytes of the names.')
     .argument(...subjectArgument)
     .argument('[path]', 'where it begins, links followed', '/')

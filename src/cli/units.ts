@@ -28,6 +28,19 @@ export function parseAge(option: string): (text: string) => number {
   };
 }
 
+/** Three weeks: timers of node know no more than 24 days. */
+const mostSeconds = 21 * 24 * 3600;
+
+/**
+ * Reads the value of `option`, seconds such as `10` or `0.5`, as milliseconds.
+ * @throws ConvertError `USAGE`.
+ */
+export function parseSeconds(option: string, text: string, least = 0): number {
+  const seconds = /^\d{1,7}(?:\.\d{1,3})?$/.test(text) ? Number(text) : -1;
+  if (seconds >= least && seconds <= mostSeconds) return Math.ceil(seconds * second);
+  throw wrong(option, text, `seconds, ${least} to ${mostSeconds}`);
+}
+
 /** Within what a Date can tell, counted from now. */
 function isTime(age: number): boolean {
   return age <= 100_000_000 * day - Date.now();

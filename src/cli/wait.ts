@@ -1,17 +1,16 @@
 import type { Command } from 'commander';
 import { ConvertError, exitCodes } from '../error.ts';
+import { exitByteOf } from './exit-byte.ts';
 import { printable } from './format.ts';
 import { addRootOptions, withMachines } from './machine-session.ts';
-import { parseSeconds } from './stop.ts';
+import { parseSeconds } from './units.ts';
 
 interface WaitCommandOptions {
   readonly timeout?: string;
 }
 
-export function addWait(program: Command): void {
-  const command = program
-    .command('wait')
-    .summary('wait for the end of a machine')
+export function defineWait(command: Command): void {
+  command
     .description('Waits until a machine is stopped, and says how it ended.')
     .argument('<id>', 'name of the machine')
     .option('--timeout <seconds>', 'wait no longer')
@@ -50,11 +49,7 @@ async function waitCommand(
       );
     }
     await print({ id, end }, `${id} ${printable(endText(end))}\n`);
-    process.exitCode = end.how === 'powered-off' ? exitCodeOf(end.exitCode) : exitCodes.machine;
+    process.exitCode =
+      end.how === 'powered-off' ? exitByteOf(end.exitCode ?? 0) : exitCodes.machine;
   });
-}
-
-/** A process has a byte for it; a failure must not become a success in it. */
-function exitCodeOf(code = 0): number {
-  return code === 0 ? 0 : code & 0xff || 1;
 }

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Descriptor, Digest, Store } from '../../store/index.ts';
+import { architectureOfPlatform } from '../dotnet/architecture.ts';
 import { isKeptRuntime, parseKeptRuntime } from '../dotnet/kept-manifest.ts';
 import { keptArtifactType, keptDescriptor, keptRuntimeOfRef } from '../dotnet/kept-refs.ts';
 import { ConvertError } from '../error.ts';
@@ -60,7 +61,9 @@ export async function load(
         const references = runtime === undefined ? namesOf(image, images.list, path) : [runtime];
         for (const reference of references) {
           const named =
-            runtime === undefined ? { ...manifest, platform } : keptDescriptor(manifest);
+            runtime === undefined
+              ? { ...manifest, platform }
+              : keptDescriptor(manifest, architectureOfPlatform(formatPlatform(platform)));
           await store.refs.set(reference, named);
           loaded.push({ reference, digest, platform: formatPlatform(platform) });
         }

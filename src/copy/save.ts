@@ -16,7 +16,7 @@ import { type WriteOptions, writeFileOf, writeLayout } from './output-layout.ts'
 import { plainImage } from './plain-image.ts';
 import { outgoingLocation } from './stored-names.ts';
 
-export const saveFormats = ['oci', 'oci-archive', 'docker-archive'] as const;
+const saveFormats = ['oci', 'oci-archive', 'docker-archive'] as const;
 
 export type SaveFormat = (typeof saveFormats)[number];
 

@@ -10,7 +10,7 @@ import { kernelOfRef } from '../osv/kernel-refs.ts';
  * short for. Kernels and other artifacts are no images.
  * @throws ConvertError `IMAGE_NOT_FOUND`, with the hint `where`.
  */
-export async function storedName(
+async function storedName(
   store: Store,
   text: string,
   where = 'osv-convert images',

@@ -34,7 +34,8 @@ export function addDiskSetCmdline(disk: Command): void {
 const examples = `
 Examples:
   osv-convert disk set-cmdline web.raw --arg=/app/web.dll --arg=--verbose
-  osv-convert disk set-cmdline web.raw -- '--rootfs=rofs --power-off-on-abort /app/hello a "b c" !'`;
+  osv-convert disk set-cmdline web.raw \\
+    -- '--rootfs=rofs --power-off-on-abort /app/hello a "b c" !'`;
 
 async function setCmdlineCommand(
   path: string,

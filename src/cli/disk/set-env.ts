@@ -12,7 +12,7 @@ interface SetEnvOptions {
 export function addDiskSetEnv(disk: Command): void {
   const command = disk
     .command('set-env')
-    .summary('set variables of the guest on its disk')
+    .summary('set variables of its guest')
     .description(
       'Sets variables on the command line of a disk that has a kernel, and takes others away. All else ' +
         'of the line stays. A NAME without a value takes that of this environment.',

@@ -21,7 +21,7 @@ export function addKernelPush(kernel: Command): void {
 const examples = `
 Examples:
   osv-convert kernel push v0.57.0 ghcr.io/acme/osv-kernel:0.57
-  osv-convert save store:kernel/v0.57.0 -o kernel.tar   the same into a file, for kernel pull`;
+  osv-convert save store:kernel/v0.57.0 -o kernel.tar   into a file instead`;
 
 async function pushCommand(
   name: string,

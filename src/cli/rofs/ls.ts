@@ -22,7 +22,8 @@ export function addRofsLs(rofs: Command): void {
 const examples = `
 Examples:
   osv-convert rofs ls web.raw /app
-  osv-convert rofs ls web.raw /app --json | jq '.nodes[] | select(.size > 1000000)'`;
+  osv-convert rofs ls web.raw /app --json |
+    jq '.nodes[] | select(.size > 1000000)'`;
 
 async function lsCommand(
   file: string,

@@ -50,7 +50,8 @@ export function addStoreGc(store: Command): void {
 const examples = `
 Examples:
   osv-convert store gc --dry-run
-  osv-convert store gc --older-than 30d --max-size 20G --keep 'mcr.microsoft.com/dotnet/*'`;
+  osv-convert store gc --older-than 30d --max-size 20G \\
+    --keep 'mcr.microsoft.com/dotnet/*'`;
 
 async function gcCommand(options: GcCommandOptions, command: Command): Promise<void> {
   const { withSession } = await import('../session.ts');

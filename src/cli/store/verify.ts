@@ -40,7 +40,8 @@ const examples = `
 Examples:
   osv-convert store verify
   osv-convert store verify --full --repair
-  osv-convert store verify --json | jq '.findings[] | select(.severity != "note")'`;
+  osv-convert store verify --json |
+    jq '.findings[] | select(.severity != "note")'`;
 
 async function verifyCommand(options: VerifyCommandOptions, command: Command): Promise<void> {
   const { withSession } = await import('../session.ts');

@@ -12,7 +12,7 @@ import { top } from '../../support/top.ts';
 
 // How the tool ends when the world around it does: interrupted, no room, nobody who reads.
 
-const program = join(top, 'dist/src/cli/main.js');
+const program = join(top, 'dist/bin/osv-convert.cjs');
 let folder = '';
 
 beforeAll(async () => {

@@ -233,7 +233,7 @@ describe('osv-convert flatten leaves nothing behind', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('when %s comes in the middle', async (signal) => {
     const place = join(root, signal);
     mkdirSync(place);
-    const program = join(top, 'dist/src/cli/main.js');
+    const program = join(top, 'dist/bin/osv-convert.cjs');
     const words = ['flatten', big(), '--to', join(place, 'out'), '--progress', 'json'];
     const child = spawn(process.execPath, [program, ...words, '--store', store], {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -326,7 +326,7 @@ describe('osv-convert flatten refuses', () => {
   });
 
   it.runIf(has('script'))('to write a tar on a terminal', async () => {
-    const program = join(top, 'dist/src/cli/main.js');
+    const program = join(top, 'dist/bin/osv-convert.cjs');
     const line = [process.execPath, program, 'flatten', from, '--to', '-', '--store', store];
     const { stdout, status } = spawnSync('script', ['-qefc', line.join(' '), '/dev/null'], {
       encoding: 'utf8',

@@ -14,7 +14,7 @@ import {
 import { startRegistry } from '../../support/registry/registry.ts';
 import { top } from '../../support/top.ts';
 
-const program = join(top, 'dist/src/cli/main.js');
+const program = join(top, 'dist/bin/osv-convert.cjs');
 const authority = createAuthority();
 const { username, password } = registryUser;
 const withRegistry = describe.skipIf(findProgram('docker-registry') === undefined);

@@ -340,7 +340,7 @@ describe('osv-convert find', () => {
   it('prints bytes as they are and a NUL after each path with -0', async () => {
     const bytes = execFileSync(
       process.execPath,
-      [join(top, 'dist/src/cli/main.js'), 'find', name, '--name', '?*\\[*', '-0', '--quiet'],
+      [join(top, 'dist/bin/osv-convert.cjs'), 'find', name, '--name', '?*\\[*', '-0', '--quiet'],
       { env: { ...process.env, OSV_CONVERT_STORE: join(folder, 'store') } },
     );
     const expected = Buffer.concat([Buffer.from('/'), encodeName(hostile), Buffer.of(0)]);
@@ -393,7 +393,13 @@ describe('osv-convert find', () => {
   });
 
   it('ends well when its reader has seen enough', () => {
-    const words = [process.execPath, join(top, 'dist/src/cli/main.js'), 'find', name, '--quiet'];
+    const words = [
+      process.execPath,
+      join(top, 'dist/bin/osv-convert.cjs'),
+      'find',
+      name,
+      '--quiet',
+    ];
     const script = 'set -o pipefail; "$@" | head -1';
     const text = execFileSync('bash', ['-c', script, 'bash', ...words], {
       env: { ...process.env, OSV_CONVERT_STORE: join(folder, 'store') },

@@ -1,5 +1,10 @@
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import {
+  addHardwareOptions,
+  type HardwareOptions,
+  hardwareOf,
+} from '../../../src/cli/hardware-options.ts';
 import { settleEnd } from '../../../src/cli/machine-end.ts';
 import {
   addMachineOptions,
@@ -8,14 +13,18 @@ import {
 } from '../../../src/cli/machine-options.ts';
 
 function wishes(...words: string[]) {
-  const command = addMachineOptions(new Command('run'));
+  const command = addMachineOptions(addHardwareOptions(new Command('run')));
   command.parse(words, { from: 'user' });
-  return machineWishesOf(command.opts<MachineOptions>());
+  const options = command.opts<MachineOptions & HardwareOptions>();
+  return { ...hardwareOf(options), ...machineWishesOf(options) };
 }
 
-describe('machineWishesOf', () => {
+describe('hardwareOf and machineWishesOf', () => {
   it('wants QEMU and nothing else when nothing is said', () => {
-    expect(wishes()).toEqual({ networks: [], verbose: false, vmm: 'qemu' });
+    expect(wishes()).toEqual({
+      ...{ memory: 1024, cpus: 1, accelerator: 'auto', forwards: [] },
+      ...{ networks: [], verbose: false, vmm: 'qemu' },
+    });
   });
 
   it('reads networks, times and signs of being ready', () => {

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -79,6 +79,19 @@ describe('run REF', () => {
     expect((await readFile(path)).equals(bytes)).toBe(true);
   });
 
+  it('looks into no image when its disk was built before of the same', async () => {
+    const { path } = await run('--env', 'LOST=yes');
+    const blobs = join(folder, 'hello/blobs');
+    await rename(blobs, join(folder, 'lost'));
+    await rename(join(folder, 'store/layers'), join(folder, 'layers'));
+    try {
+      expect(await run('--env', 'LOST=yes')).toEqual({ path, isReused: true });
+    } finally {
+      await rename(join(folder, 'lost'), blobs);
+      await rename(join(folder, 'layers'), join(folder, 'store/layers'));
+    }
+  });
+
   it('keeps nothing with --no-cache, and where the configuration says so', async () => {
     const before = await readdir(disks());
     await writeFile(join(folder, 'config.json'), '{ "diskCache": 0 }');
@@ -99,18 +112,56 @@ describe('run REF', () => {
   });
 });
 
+describe('build', () => {
+  const build = async (...options: readonly string[]) => {
+    const words = ['build', 'oci:hello:1', '-o', 'web.qcow2', ...options];
+    const { code, stdout, stderr } = await runCli(words, { env, cwd: folder });
+    expect(code, stderr).toBe(0);
+    return stdout;
+  };
+
+  it('says that a disk is up to date, and prints the same report, when it was built before', async () => {
+    const report = await build('--json', '--env', 'PASSWORD=hunter2');
+    const again = ['--env', 'PASSWORD=hunter2'];
+    expect(await build(...again)).toMatch(/^web\.qcow2 is up to date: qcow2, bios boot, .*\n/);
+    expect(await build(...again)).not.toContain('hunter2');
+    expect(await build(...again, '--json')).toBe(report);
+    expect(await build(...again, '--no-cache')).toMatch(/^web\.qcow2: qcow2, /);
+    const builds = join(folder, 'cache/osv-convert/builds');
+    for (const name of await readdir(builds)) {
+      expect(await readFile(join(builds, name), 'utf8')).not.toContain('hunter2');
+    }
+  });
+
+  it('remembers nothing with --no-cache, and where the configuration says so', async () => {
+    await writeFile(join(folder, 'config.json'), '{ "diskCache": 0 }');
+    for (const option of ['--no-cache', '--config=config.json']) {
+      for (const _ of ['first', 'second']) {
+        expect(await build(option, '--cmd', 'never')).toMatch(/^web\.qcow2: qcow2, /);
+      }
+    }
+    expect(await build('--cmd', 'never')).toMatch(/^web\.qcow2: qcow2, /);
+  });
+});
+
 describe('cache', () => {
-  it('lists the disks and removes them', async () => {
+  it('lists disks and builds and removes them', async () => {
     const { path } = await run();
+    await runCli(['build', 'oci:hello:1', '-o', 'web.img'], { env, cwd: folder });
     const cache = async (...words: readonly string[]) =>
       JSON.parse((await runCli(['cache', ...words, '--json'], { env })).stdout);
     const listed = await cache('ls');
     expect(listed.folder).toBe(disks());
     expect(path).toContain(listed.disks[0].key);
+    expect(listed.builds[0].outputs).toEqual([join(folder, 'web.img')]);
+    const { stdout } = await runCli(['cache', 'ls'], { env });
+    expect(stdout).toMatch(/^DISK .*\n[\s\S]*\nBUILD .*\n[\s\S]*web\.img/);
     expect(await cache('clear')).toEqual({
       disks: listed.disks.length,
       bytes: listed.disks.reduce((sum: number, { size }: { size: number }) => sum + size, 0),
+      builds: expect.any(Number),
     });
-    expect((await cache('ls')).disks).toEqual([]);
+    const { disks: noDisks, builds: noBuilds } = await cache('ls');
+    expect([noDisks, noBuilds]).toEqual([[], []]);
   });
 });

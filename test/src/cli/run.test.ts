@@ -32,10 +32,11 @@ describe('run --dry-run', () => {
     expect(value).toMatchObject({ vmm: 'qemu', program: 'qemu-system-x86_64' });
   });
 
-  it('is refused for an image, whose disk is gone after a run', async () => {
+  it('is refused for an image, of which nothing is built for it', async () => {
     const { code, stderr } = await run('registry.example/web:1.0', '--dry-run');
     expect(code).toBe(2);
     expect(stderr).toContain('found the image registry.example/web:1.0, wanted a disk');
+    expect(stderr).toContain('try: osv-convert build registry.example/web:1.0 -o disk.img\n');
   });
 });
 

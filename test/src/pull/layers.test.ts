@@ -11,7 +11,6 @@ import { save } from '../../../src/copy/save.ts';
 import type { ConvertEvent } from '../../../src/event.ts';
 import { obtain, type PullOptions, pull } from '../../../src/pull/pull.ts';
 import { flatten } from '../../../src/tree/flatten.ts';
-import { listTree } from '../../../src/tree/list.ts';
 import { createMemoryFiles } from '../../../store/files/memory.ts';
 import { digestOf, openStore, type Store } from '../../../store/index.ts';
 import { archiveOf, ociMembers } from '../../support/archives.ts';
@@ -26,6 +25,7 @@ import {
   layerTar,
 } from '../../support/layers.ts';
 import { readLayout, writeLayout } from '../../support/layout.ts';
+import { listTree } from '../../support/list-tree.ts';
 import { instantPace } from '../../support/pace.ts';
 import type { Fault } from '../../support/registry/faults.ts';
 import {
