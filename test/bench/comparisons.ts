@@ -14,23 +14,18 @@ export interface Comparison {
 }
 
 const megabyte = 2 ** 20;
-const cold = ['pull', 'build, the first'];
 const unpacking = ['umoci unpack', 'plain ROFS'];
 
 export const comparisons: readonly Comparison[] = [
   ratio('--version / node -e 0', ['--version'], ['node -e 0'], timesAtMost(1.5)),
   ratio('--help / node -e 0', ['--help'], ['node -e 0'], timesAtMost(1.5)),
-  ratio('pull + build / peers', cold, ['skopeo copy', ...unpacking], {
+  ratio('pull and build / peers', ['pull and build'], ['skopeo copy', ...unpacking], {
     most: { wall: 1 / 5, cpu: 1 / 5 },
     wanted: 'at most 1/5',
   }),
-  ratio('pull + build / bare loop', cold, ['bare loop'], timesAtMost(1.5)),
-  ratio(
-    'the same with igzip',
-    ['pull, igzip', 'build, the first'],
-    ['bare loop'],
-    timesAtMost(1.2),
-  ),
+  ratio('pull and build / bare loop', ['pull and build'], ['bare loop'], timesAtMost(1.5)),
+  ratio('the same, igzip', ['pull and build, igzip'], ['bare loop'], timesAtMost(1.2)),
+  ratio('pull, build / bare loop', ['pull', 'build, the first'], ['bare loop']),
   ratio('pull / bare loop', ['pull'], ['bare loop']),
   ratio('pull, zstd / pull', ['pull, zstd'], ['pull'], {
     most: { wall: 1 / 1.3, cpu: 1 / 1.3 },
