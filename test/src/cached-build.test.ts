@@ -86,21 +86,6 @@ describe('cachedBuild', () => {
     expect((await build('web.qcow2')).how).toBe('copied');
   });
 
-  it('lets a copy be read by those whom the umask allows, not the first disk', async () => {
-    await build('web.raw');
-    const before = process.umask(0o077);
-    try {
-      expect((await build('copy.raw')).how).toBe('copied');
-    } finally {
-      process.umask(before);
-    }
-    for (const end of ['', '.json']) {
-      expect((await stat(at(`copy.raw${end}`))).mode & 0o777).toBe(0o600);
-      const copy = await readFile(at(`copy.raw${end}`));
-      expect(copy.equals(await readFile(at(`web.raw${end}`)))).toBe(true);
-    }
-  });
-
   it.each<readonly [string, () => Promise<unknown>]>([
     ['has other bytes, with its size and times of writing', () => replaceInPlace('web.raw')],
     ['is gone', () => rm(at('web.raw'))],
