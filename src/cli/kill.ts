@@ -4,7 +4,7 @@ import { addRootOptions, withMachines } from './machine-session.ts';
 export function defineKill(command: Command): void {
   command
     .description(
-      'Sends a signal to the QEMU of a machine that is created or running. TERM ends it in good order, KILL ' +
+      'Sends a signal to the hypervisor of a machine that is created or running. TERM ends it in good order, KILL ' +
         'at once; the guest notices neither, for OSv has no signals of its host.',
     )
     .argument('<id>', 'name of the machine')

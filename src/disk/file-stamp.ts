@@ -40,6 +40,7 @@ export async function settledStamp(
   if (changed === undefined || changed % 1_000_000_000n === 0n) return undefined;
   const wait = Number(changed / 1_000_000n) + tickMs - Date.now();
   if (wait > tickMs) return undefined;
+  // What changes the file in the same tick of the clock leaves its time as it is: only a later tick tells.
   if (wait > 0) await new Promise((done) => setTimeout(done, wait));
   const settled = statAt(path);
   return settled?.ctimeNs === changed && identityOf(settled) === identity

@@ -194,6 +194,7 @@ describe.skipIf(!hasQemu)('machines', () => {
 
   it('run a real OSv, from a disk and straight from an image', async (context) => {
     const real = await findRealKernel();
+    // A real kernel is no part of the repository: the probe stands for it in the tests above.
     if (real === undefined) {
       console.log('skipped: machines of real OSv, for the default store has no such kernel');
       context.skip('the default store has no real kernel');

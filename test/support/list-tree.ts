@@ -1,3 +1,4 @@
+import { letterOf } from '../../src/look/mode-text.ts';
 import type { Node, Tree } from '../../src/tree/tree.ts';
 import { walkTree } from '../../src/tree/walk.ts';
 
@@ -12,19 +13,6 @@ export function listTree(tree: Tree): string {
     text += `${letterOf(node)} ${mode} ${sizeOf(node)} ${printable(path)}${suffixOf(node)}\n`;
   }
   return text;
-}
-
-function letterOf(node: Node): string {
-  switch (node.kind) {
-    case 'file':
-      return '-';
-    case 'directory':
-      return 'd';
-    case 'symlink':
-      return 'l';
-    case 'special':
-      return { character: 'c', block: 'b', fifo: 'p' }[node.type];
-  }
 }
 
 function sizeOf(node: Node): number {

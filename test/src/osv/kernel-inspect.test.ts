@@ -137,6 +137,7 @@ describe('inspectKernel', () => {
 
   it('tells of a real kernel what is known of it', async (context) => {
     const real = await findRealKernel();
+    // A real kernel is no part of the repository.
     if (real === undefined) {
       console.log(
         'skipped: inspecting a real kernel, for the default store has none with hidden symbols',

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { letterOf } from '../../../src/look/mode-text.ts';
 import { type Contents, readFile } from '../../../src/tree/contents.ts';
 import type { Node, Tree } from '../../../src/tree/tree.ts';
 import { walkTree } from '../../../src/tree/walk.ts';
@@ -13,7 +14,7 @@ export function listOfTree(tree: Tree, contents: Contents): readonly Listed[] {
     const { mode, uid, gid, mtime, xattrs } = node;
     return {
       path,
-      kind: kindOf(node),
+      kind: letterOf(node),
       mode,
       owner: `${uid}:${gid}`,
       mtime,
@@ -31,17 +32,4 @@ function bytesOf(xattrs: Readonly<Record<string, string>>): ReadonlyMap<string, 
   return new Map(
     Object.entries(xattrs).map(([name, value]) => [name, Buffer.from(value, 'base64')]),
   );
-}
-
-function kindOf(node: Node): string {
-  switch (node.kind) {
-    case 'file':
-      return '-';
-    case 'directory':
-      return 'd';
-    case 'symlink':
-      return 'l';
-    case 'special':
-      return { character: 'c', block: 'b', fifo: 'p' }[node.type];
-  }
 }
