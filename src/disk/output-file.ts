@@ -2,6 +2,7 @@ import {
   closeSync,
   constants,
   copyFileSync,
+  fdatasync,
   fstatSync,
   fsync,
   ftruncateSync,
@@ -64,10 +65,11 @@ export function openOutputFile(path: string): OutputFile {
   const target = attempt(() => targetOf(path));
   const temporary = attempt(() => createBeside(target));
   const { fd } = temporary;
+  const early = syncEarly(fd);
   let open = true;
   let named = false;
   const close = (): void => {
-    if (open) closeSync(fd);
+    if (open) early.thenClose();
     open = false;
   };
 
@@ -78,6 +80,7 @@ export function openOutputFile(path: string): OutputFile {
           done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
         }
       });
+      early.written(bytes.length);
     },
 
     resize(size) {
@@ -97,6 +100,7 @@ export function openOutputFile(path: string): OutputFile {
 
     async commit() {
       try {
+        await early.settled();
         await sync(fd);
         const stat = fstatSync(fd, { bigint: true });
         close();
@@ -145,6 +149,43 @@ export function removeDrafts(folder: string): void {
 }
 
 const sync = promisify(fsync);
+const syncData = promisify(fdatasync);
+
+/** Bytes after which the disk is set to work, while others are written. */
+const worthSyncing = 2 ** 24;
+
+/** Lets the disk have what is written while more is, so that less is left for the end. */
+function syncEarly(fd: number) {
+  let unsynced = 0;
+  let syncing: Promise<unknown> | undefined;
+  /** A failure is told once, to whoever syncs then. */
+  let failure: { readonly cause: unknown } | undefined;
+
+  return {
+    written(bytes: number): void {
+      unsynced += bytes;
+      if (unsynced < worthSyncing || syncing) return;
+      unsynced = 0;
+      syncing = syncData(fd)
+        .catch((cause) => {
+          failure = { cause };
+        })
+        .then(() => {
+          syncing = undefined;
+        });
+    },
+    /** @throws what was not told yet. */
+    async settled(): Promise<void> {
+      await syncing;
+      if (failure) throw failure.cause;
+    },
+    /** Not before the disk is done with it, for its number is another file's then. */
+    thenClose(): void {
+      if (syncing) void syncing.then(() => closeSync(fd));
+      else closeSync(fd);
+    },
+  };
+}
 
 /** Power loss must not take the name away again. */
 async function syncFolder(folder: string): Promise<void> {

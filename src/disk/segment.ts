@@ -38,26 +38,31 @@ export function* pieces(
 ): Generator<Piece, void, undefined> {
   const buffer = Buffer.alloc(pieceSize);
   let start = 0;
-  let used = false;
-  const current = (): Piece => ({ offset: start, bytes: buffer.subarray(0, size - start) });
+  /** Of the piece; what lies behind is still of the one before. */
+  let filled = 0;
+  const finished = (): Piece => {
+    buffer.fill(0, filled);
+    return { offset: start, bytes: buffer.subarray(0, size - start) };
+  };
 
   for (const segment of segments) {
     let done = 0;
     while (done < segment.length) {
       const offset = segment.offset + done;
       if (offset >= start + pieceSize) {
-        if (used) yield current();
+        if (filled > 0) yield finished();
         start = offset - (offset % pieceSize);
-        buffer.fill(0);
+        filled = 0;
       }
       const from = offset - start;
       const target = buffer.subarray(from, from + segment.length - done);
+      buffer.fill(0, filled, from);
       read(segment.source, done, target, contents);
-      used = true;
       done += target.length;
+      filled = from + target.length;
     }
   }
-  if (used) yield current();
+  if (filled > 0) yield finished();
 }
 
 function read(
