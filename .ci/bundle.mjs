@@ -36,7 +36,11 @@ export async function bundleTool(top, checked) {
   const main = await bundled(top, commonJs, {
     input: { main: 'dist/src/cli/main.js' },
     external,
-    plugins: [madeOf(/^undici$/, { id: join(top, '.ci/undici.cjs') })],
+    plugins: [
+      madeOf(/^undici$/, { id: join(top, '.ci/undici.cjs') }),
+      // Registries are offered HTTP/1.1 alone, and node:http2 takes a while to load.
+      madeOf(/^\.\/client-h2\.js$/, { id: join(top, '.ci/no-http2.cjs') }),
+    ],
   });
   // Threads begin in a file of their own.
   const worker = await bundled(top, oneModule, {
