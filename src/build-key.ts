@@ -36,8 +36,9 @@ export async function buildInputs(store: Store, wishes: BuildWishes): Promise<st
   const image = await identityOfImage(store, reference, platform, wishes);
   const copied = await identitiesOf(store, copyFrom, platform, wishes);
   const runtimes = await runtimeInputs(store, runtime, platform, wishes);
+  if (image === undefined || !copied || !runtimes) return undefined;
   const host = hostStamps(formatPlatform(platform), hostEnv);
-  if (image === undefined || !copied || !runtimes || !host) return undefined;
+  if (host === undefined) return undefined;
   const inputs = [
     toolStamps(),
     [formatLocation(parseLocation(reference)), formatPlatform(platform), image],
