@@ -23,6 +23,7 @@ export const comparisons: readonly Comparison[] = [
     most: { wall: 1 / 5, cpu: 1 / 5 },
     wanted: 'at most 1/5',
   }),
+  ratio('bare loop / peers', ['bare loop'], ['skopeo copy', ...unpacking]),
   ratio('pull and build / bare loop', ['pull and build'], ['bare loop'], timesAtMost(1.5)),
   ratio('the same, igzip', ['pull and build, igzip'], ['bare loop'], timesAtMost(1.2)),
   ratio('pull, build / bare loop', ['pull', 'build, the first'], ['bare loop']),
@@ -36,6 +37,8 @@ export const comparisons: readonly Comparison[] = [
     wanted: 'at most 1/25',
   }),
   ratio('the same, all files', ['build, all files'], unpacking),
+  ratio('build / bare write', ['build'], ['bare write']),
+  ratio('bare write / cp', ['bare write'], ['cp']),
   ratio('build / cp', ['build'], ['cp'], timesAtMost(3)),
   ratio('build / cp, sync -d', ['build'], ['cp, sync -d'], timesAtMost(3)),
   {

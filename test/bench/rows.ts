@@ -100,6 +100,12 @@ export const rows: Readonly<Record<Group, readonly Row[]>> = {
       images: ['app', 'app-changed'],
     },
     {
+      name: 'bare write',
+      command: ({ path }) => [node, own('bare-write'), path('web.raw'), path('copy.raw')],
+      prepare: (ground) => remove(ground, 'copy.raw'),
+      images: [],
+    },
+    {
       name: 'cp',
       command: ({ path }) => ['cp', path('web.raw'), path('copy.raw')],
       prepare: (ground) => remove(ground, 'copy.raw'),
