@@ -145,11 +145,11 @@ async function work(
     });
   });
   const lines = createInterface(child.stdout);
+  // What comes in one chunk with the first line is not to be missed.
   await new Promise<void>((resolve) => {
-    lines.once('line', () => resolve());
+    lines.on('line', (line) => (line === 'ready' ? resolve() : note(JSON.parse(line))));
     lines.once('close', resolve);
   });
-  lines.on('line', (line) => note(JSON.parse(line)));
   await delay(life);
   child.kill('SIGKILL');
   return await closed;
