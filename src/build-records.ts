@@ -1,7 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import {
-  chmodSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -12,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { openOutputFile, removeDrafts } from './disk/output-file.ts';
+import { openOwnFolder } from './disk/own-folder.ts';
 import type { RecordedOutput } from './recorded-output.ts';
 
 /** What was made of some inputs, and what was said when it was. */
@@ -57,21 +56,20 @@ const recordCap = 1 << 20;
 const usualLimit = 1000;
 const secretSize = 32;
 
+/** Who knows the secret can pass a disk of theirs off as ours. */
+const ownFolder = {
+  name: 'the records of builds',
+  kept: /^(?:[0-9a-f]{64}\.record|secret|\.osv-convert-secret-\d+\.part)$/,
+};
+
 /**
- * Undefined where the folder cannot be made or is another's, or its secret cannot be read: builds go on without.
- * One that others could enter is closed to them, and its records count no more: who knows the secret can pass a
- * disk of theirs off as ours.
+ * Undefined where the folder cannot be used, as `openOwnFolder` says, or its secret cannot be read: builds go on
+ * without.
  * @param limit how many are kept.
  */
 export function openBuildRecords(folder: string, limit = usualLimit): BuildRecords | undefined {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const { uid, mode } = statSync(folder);
-    if (uid !== process.getuid?.()) return undefined;
-    if ((mode & 0o077) !== 0) {
-      chmodSync(folder, 0o700);
-      rmSync(secretPath(folder), { force: true });
-    }
+    openOwnFolder({ path: folder, ...ownFolder });
     return recordsIn(folder, secretOf(folder), limit);
   } catch {
     return undefined;

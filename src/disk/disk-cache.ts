@@ -1,17 +1,9 @@
 import { createHash } from 'node:crypto';
-import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  type Stats,
-  statSync,
-  utimesSync,
-} from 'node:fs';
+import { readdirSync, readFileSync, rmSync, type Stats, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConvertError } from '../error.ts';
 import { frameOf } from './disk-frame.ts';
 import { openOutputFile, removeDrafts } from './output-file.ts';
+import { openOwnFolder } from './own-folder.ts';
 
 /** Raw disks in a folder, by a key of all that went into them: `KEY.raw`, `KEY.raw.json`, `KEY.seal`. */
 export interface DiskCache {
@@ -58,18 +50,16 @@ const usuallySpared = 10 * 60_000;
 
 const suffixes = ['.seal', '.raw.json', '.raw'] as const;
 
-/** @throws ConvertError `OUTPUT_UNUSABLE` where the folder cannot be made. */
+/** Disks hold the variables of their guests, and of the contents of their files no seal tells. */
+const ownFolder = {
+  name: 'the cache of disks',
+  kept: /^[0-9a-f]{64}\.(?:raw|raw\.json|seal)$/,
+  isWritten: true,
+};
+
+/** @throws ConvertError `OUTPUT_UNUSABLE` where the folder cannot be used, as `openOwnFolder` says. */
 export function openDiskCache(folder: string): DiskCache {
-  try {
-    // Disks hold the variables of their guests.
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new ConvertError(
-      'OUTPUT_UNUSABLE',
-      `opening the cache of disks ${folder}: found ${cause instanceof Error ? cause.message : cause}, wanted a folder that can be written`,
-      { hint: 'osv-convert run --no-cache …', cause },
-    );
-  }
+  openOwnFolder({ path: folder, ...ownFolder });
   const pathOf = (key: string): string => join(folder, `${key}.raw`);
   const sealOf = (key: string): string => join(folder, `${key}.seal`);
   const sealFor = (key: string): Seal => ({

@@ -4,7 +4,7 @@ import type { SyncAccess } from '../tree/access.ts';
 import { invalidDisk, unsupportedDisk } from './disk-error.ts';
 import { openFileAccess } from './file-access.ts';
 import { type Kind, kindOf, kindReach } from './file-kind.ts';
-import { foreignHint } from './foreign-hint.ts';
+import { foreignHint, isComputeDisk, unpackingOf } from './foreign-hint.ts';
 import type { DiskFormat } from './formats.ts';
 import { hasBootSignature, partitionIn, sectorSize } from './mbr.ts';
 import { partOf } from './part.ts';
@@ -139,5 +139,9 @@ function notOurs(
   const found =
     kind?.name ?? (head.length < sectorSize ? `${head.length} bytes` : 'no boot sector');
   const wanted = 'a disk of OSv (raw, qcow2, vmdk, vdi or vhd), or a ROFS alone';
+  if (kind?.packed && isComputeDisk(disk)) {
+    const packed = 'a disk for Google Compute Engine, packed';
+    return unsupportedDisk(path, packed, wanted, unpackingOf(path));
+  }
   return unsupportedDisk(path, found, wanted, kind && foreignHint(disk, path, kind));
 }

@@ -6,6 +6,7 @@ import { errorCodeOf } from '../error.ts';
 import { directForms, type KernelArchitecture } from '../osv/kernel.ts';
 import type { SyncAccess } from '../tree/access.ts';
 import { isVolumeSize } from './data-option.ts';
+import { hasLoader, requireWholeDisk } from './whole-disk.ts';
 
 /** What a finished disk, and the report beside it, tell about booting it. */
 export interface DiskFacts {
@@ -38,7 +39,7 @@ const commandLineArea = 63 * 512;
  * Reads how to boot a disk. A disk with a kernel tells itself; all else comes from `FILE.json`, without
  * which a disk can only be tried.
  * @throws ConvertError `USAGE` when `path` is no file that can be read, `ACCESS_DENIED`; `DISK_UNSUPPORTED` for an
- * archive or a packed file, which a hypervisor would take for a raw disk.
+ * archive or a packed file, which a hypervisor would take for a raw disk; `DISK_INVALID` as `requireWholeDisk`.
  */
 export async function inspectDisk(path: string): Promise<DiskFacts> {
   const file = openFileAccess(path);
@@ -48,12 +49,12 @@ export async function inspectDisk(path: string): Promise<DiskFacts> {
     const report = await readReport(`${path}.json`);
     const head = await headOf(file, path, format);
     if (head === undefined) return { format, hasLoader: true, ...report };
-    const hasLoader = head.toString('latin1', 0x1b8, 0x1bb) === 'VSO';
     return {
       format,
       ...report,
-      hasLoader,
-      ...(hasLoader && { commandLine: commandLineIn(head) }),
+      ...(hasLoader(head)
+        ? { hasLoader: true, commandLine: commandLineIn(head) }
+        : { hasLoader: false }),
     };
   } finally {
     file.close();
@@ -66,9 +67,19 @@ async function headOf(
   path: string,
   format: ReadFormat,
 ): Promise<Buffer | undefined> {
+  const disk = await openedAs(format, file, path);
+  if (disk === undefined) return undefined;
+  requireWholeDisk(disk, path);
+  return Buffer.from(disk.read(0, commandLineOffset + commandLineArea));
+}
+
+async function openedAs(
+  format: ReadFormat,
+  file: SyncAccess,
+  path: string,
+): Promise<SyncAccess | undefined> {
   try {
-    const disk = await diskIn(file, path, format);
-    return Buffer.from(disk.read(0, commandLineOffset + commandLineArea));
+    return await diskIn(file, path, format);
   } catch (error) {
     const code = errorCodeOf(error);
     if (code === 'DISK_UNSUPPORTED' || code === 'DISK_INVALID') return undefined;

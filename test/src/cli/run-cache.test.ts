@@ -7,6 +7,7 @@ import { openStore } from '../../../store/index.ts';
 import { runCli } from '../../support/cli.ts';
 import { helloImage } from '../../support/hello-image.ts';
 import { writeLayout } from '../../support/layout.ts';
+import { otherUser } from '../../support/other-user.ts';
 import { fakeLoader } from '../osv/fake-kernel.ts';
 
 /** In the place of QEMU: tells which disk it was given, and ends like a guest that powers off. */
@@ -103,12 +104,14 @@ describe('run REF', () => {
   });
 
   it('builds a disk for this run where none can be kept', async () => {
-    await writeFile(join(folder, 'no-folder'), '');
+    const cache = join(folder, 'no-folder');
+    await writeFile(cache, '');
     const { code, stderr } = await runCli(['run', 'oci:hello:1'], {
-      env: { ...env, XDG_CACHE_HOME: join(folder, 'no-folder') },
+      env: { ...env, XDG_CACHE_HOME: cache },
       cwd: folder,
     });
-    expect([code, stderr]).toEqual([0, expect.stringContaining('the disk is not kept')]);
+    const found = `opening the cache of disks ${cache}/osv-convert/disks: found a file there, or on the way to it, wanted a folder that this user can write to: the disk is not kept`;
+    expect([code, stderr]).toEqual([0, expect.stringContaining(found)]);
   });
 });
 
@@ -145,6 +148,18 @@ describe('build', () => {
 });
 
 describe('cache', () => {
+  it('tells in its own words that it may not write', async ({ skip }) => {
+    const shut = join(folder, 'shut');
+    await mkdir(shut);
+    const user = otherUser(shut);
+    if (user === undefined) return skip('another user may not come to the program');
+    await chmod(folder, 0o755);
+    const cache = { env: { ...env, XDG_CACHE_HOME: shut, XDG_CONFIG_HOME: shut }, through: user };
+    const { code, stderr } = await runCli(['cache', 'ls'], cache);
+    const found = `opening the cache of disks ${shut}/osv-convert/disks: found a place where this user may not write, wanted a folder that this user can write to (OUTPUT_UNUSABLE)`;
+    expect([code, stderr]).toEqual([10, expect.stringContaining(found)]);
+  });
+
   it('lists disks and builds and removes them', async () => {
     const { path } = await run();
     await runCli(['build', 'oci:hello:1', '-o', 'web.img'], { env, cwd: folder });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createValidator } from '../../../schemas/index.ts';
+import { withPartition } from '../../../src/disk/mbr.ts';
 import { runCli } from '../../support/cli.ts';
 import { fakeLoader } from '../osv/fake-kernel.ts';
 
@@ -18,6 +19,19 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const run = (...words: string[]) => runCli(['run', ...words, '--store', join(folder, 'store')]);
+
+describe('run', () => {
+  it('is refused for a disk whose end was lost, before anything is started', async () => {
+    const loader = fakeLoader();
+    const size = loader.length + 4096;
+    const partition = { offset: loader.length, size: 4096 };
+    await writeFile(disk, Buffer.concat([withPartition(loader, partition), loader.subarray(512)]));
+    const { code, stdout, stderr } = await run(disk);
+    expect([code, stdout]).toEqual([6, '']);
+    expect(stderr).toContain(`found ${loader.length} bytes, wanted at least ${size}, where its`);
+    expect(stderr).toContain(`try: osv-convert build REF -o '${disk}'\n`);
+  });
+});
 
 describe('run --dry-run', () => {
   it('prints the command, and as JSON what its schema says', async () => {

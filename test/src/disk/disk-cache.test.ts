@@ -1,4 +1,14 @@
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -103,6 +113,19 @@ describe('openDiskCache', () => {
     await utimes(join(folder, '.osv-convert-1-0.part'), before, before);
     cache.shrink(1 << 30);
     expect(await readdir(folder)).toEqual(['.osv-convert-2-0.part']);
+  });
+
+  it('forgets all disks, and closes the folder, where others could write to it', async () => {
+    const before = await cacheOf(one, two);
+    const theirs = join(folder, '..', 'theirs');
+    await symlink(theirs, before.pathOf(three));
+    await chmod(folder, 0o770);
+    const cache = openDiskCache(folder);
+    expect((await stat(folder)).mode & 0o7777).toBe(0o700);
+    expect([cache.find(one), cache.list(), await readdir(folder)]).toEqual([undefined, [], []]);
+    await cacheOf(three);
+    expect(openDiskCache(folder).find(three)).toBe(cache.pathOf(three));
+    expect(await readdir(join(folder, '..'))).toEqual(['disks']);
   });
 
   it('refuses a folder that cannot be made', async () => {

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { deflateRawSync } from 'node:zlib';
+import { deflateRawSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type OpenDisk, openDisk } from '../../../src/disk/open-disk.ts';
@@ -199,6 +199,11 @@ describe('openDisk', () => {
     ['a VHDX disk', padded('vhdxfile'), 'qemu-img convert -O raw'],
     ['a qcow disk of version 1', padded('QFI\xfb\0\0\0\x01'), 'qemu-img convert -O raw'],
     ['a tar', padded('', 257, 'ustar'), 'tar -tvf '],
+    [
+      'a disk for Google Compute Engine, packed',
+      gzipSync(padded('disk.raw', 257, 'ustar')),
+      'tar -xzf ',
+    ],
     ['an ext2, ext3 or ext4 file system', padded('', 1080, '\x53\xef')],
     ['a disk with a GUID partition table', padded('', 512, 'EFI PART')],
   ];

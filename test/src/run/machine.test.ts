@@ -265,7 +265,7 @@ describe('inspectDisk', () => {
       format: 'qcow2',
       hasLoader: true,
     });
-    expect(await inspectDisk(await disk(new Uint8Array(3), report))).toEqual({
+    expect(await inspectDisk(await disk(new Uint8Array(512), report))).toEqual({
       format: 'raw',
       hasLoader: false,
     });
