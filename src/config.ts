@@ -37,7 +37,8 @@ export const emptyConfig: Config = { mirrors: {} };
 export async function readConfig(path: string, missing: 'allowed' | 'refused'): Promise<Config> {
   const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     if (missing === 'allowed' && cause.code === 'ENOENT') return undefined;
-    throw invalid(path, `found ${cause.code ?? cause.message}, wanted a file`, cause);
+    const found = foundInstead[cause.code ?? ''] ?? cause.code ?? cause.message;
+    throw invalid(path, `found ${found}, wanted a file`, cause);
   });
   if (text === undefined) return emptyConfig;
   let value: unknown;
@@ -52,6 +53,12 @@ export async function readConfig(path: string, missing: 'allowed' | 'refused'): 
   checkNames(path, config);
   return config;
 }
+
+const foundInstead: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  EISDIR: 'a folder',
+  EACCES: 'a file this user may not read',
+};
 
 /** A misspelt registry would be a mirror that is silently never asked. */
 function checkNames(path: string, { platform, mirrors }: Config): void {

@@ -115,6 +115,7 @@ describe('the package', () => {
     expect(text.match(/permission notice|Permission is hereby granted/gi)?.length).toBeGreaterThan(
       4,
     );
+    expect(text).toMatch(/^undici contains llhttp.*\n.*Copyright Fedor Indutny/m);
   });
 
   it('exports its schemas', async () => {

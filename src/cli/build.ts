@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import { ConvertError } from '../error.ts';
 import type { Report, RuntimeReport } from '../report.ts';
 import { dataOf, refuseSources } from './data-options.ts';
 import { formatBytes, printable, quoteWords } from './format.ts';
@@ -11,6 +10,7 @@ import {
   type GuestOptions,
   guestWishesOf,
 } from './guest-options.ts';
+import { refuseStream } from './no-stream.ts';
 import { addObtainOptions, type ObtainOptions, pullOptionsOf } from './source-options.ts';
 
 interface BuildOptions extends ObtainOptions, GuestOptions, FormatOptions {
@@ -30,7 +30,7 @@ export function defineBuild(command: Command): void {
     )
     .argument(
       '<ref>',
-      'image: a reference, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, store:NAME',
+      'an image: a reference, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, store:NAME',
     )
     .requiredOption('-o, --output <file>', 'the disk to write, or store:NAME')
     .addOption(
@@ -58,7 +58,8 @@ Examples:
   osv-convert build shop:3 -o shop.img --keep /usr/share/fonts --drop '*.pdb'`;
 
 async function buildCommand(ref: string, options: BuildOptions, command: Command): Promise<void> {
-  requireFile(options.output);
+  const instead = '-o disk.img, or -o ./- for a file of that name';
+  refuseStream('writing the disk', options.output, 'stdout', instead);
   refuseSources(dataOf(options));
   const { withSession } = await import('./session.ts');
   const { cachedBuild } = await import('../cached-build.ts');
@@ -92,13 +93,6 @@ async function usualRecords() {
 }
 
 /** Two files are written, and not in the order of their bytes. */
-function requireFile(output: string): void {
-  if (output !== '-') return;
-  throw new ConvertError('USAGE', 'writing the disk: found - for stdout, wanted a file', {
-    hint: '-o disk.img, or -o ./- for a file of that name',
-  });
-}
-
 function textOf(
   head: string,
   { output, boot }: BuildOptions,

@@ -11,13 +11,13 @@ export function defineCache(cache: Command): void {
   addGlobalOptions(
     cache
       .command('ls')
-      .summary('list them')
+      .summary('list what is kept')
       .description('Lists the disks of run, then the builds; of each the one used last first.'),
   ).action(listCommand);
   addGlobalOptions(
     cache
       .command('clear')
-      .summary('remove them')
+      .summary('remove all of it')
       .description(
         'Removes all disks of run, and forgets all builds. Machines that run go on with theirs; what build ' +
           'wrote stays.',

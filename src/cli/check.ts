@@ -27,7 +27,7 @@ export function defineCheck(command: Command): void {
     )
     .argument(
       '<ref>',
-      'image: a reference, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, store:NAME',
+      'an image: a reference, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, store:NAME',
     )
     .option('--kernel <name>', 'kernel to check against (default: the default of kernel ls)')
     .option('--strict', 'end with 7 for warnings, too')

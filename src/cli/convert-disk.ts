@@ -3,6 +3,7 @@ import type { ConvertedDisk } from '../convert-disk.ts';
 import { formatBytes, printable } from './format.ts';
 import { addFormatOptions, type FormatOptions, formatsHelp } from './format-options.ts';
 import { addGlobalOptions } from './globals.ts';
+import { refuseStream } from './no-stream.ts';
 
 export function defineConvertDisk(command: Command): void {
   command
@@ -29,6 +30,7 @@ async function convertDiskCommand(
   { format, compress }: FormatOptions,
   command: Command,
 ): Promise<void> {
+  refuseStream('writing the disk', output, 'stdout', 'disk.qcow2, or ./- for a file of that name');
   const { withSession } = await import('./session.ts');
   const { convertDisk } = await import('../convert-disk.ts');
   const { parseDiskOutput } = await import('../disk-target.ts');

@@ -20,6 +20,7 @@ import { machineRoot, type RootOptions, stateLine } from './machine-session.ts';
 import type { Session } from './session.ts';
 import { type ObtainOptions, pullOptionsOf } from './source-options.ts';
 import { parseSize } from './units.ts';
+import { unreadReason } from './unread-file.ts';
 
 export interface CreateCommandOptions
   extends ObtainOptions,
@@ -124,13 +125,10 @@ async function textOf(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    const found = cause instanceof Error ? cause.message : cause;
     throw new ConvertError(
       'USAGE',
-      `reading --hooks: found ${found}, wanted a file that can be read`,
-      {
-        cause,
-      },
+      `reading --hooks ${path}: found ${unreadReason(cause)}, wanted a file that can be read`,
+      { cause },
     );
   }
 }

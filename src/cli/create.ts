@@ -13,7 +13,7 @@ export function defineCreate(command: Command): void {
       'Makes a machine of a disk or an image. Its hypervisor waits with the guest until "start", and goes ' +
         'on when this command and its terminal have ended.',
     )
-    .argument('<id>', 'name of the machine')
+    .argument('<id>', 'the name of the machine')
     .argument('<file|ref>', 'a disk made by build, or an image reference')
     .option('--log-size <size>', 'keep at most this much of the console, the newest', '16M')
     .option(

@@ -11,7 +11,7 @@ export function defineDelete(command: Command): void {
       'Removes a machine that is stopped, with its console and the disk that "create" made for it. A disk ' +
         'that it was given stays.',
     )
-    .argument('<id>', 'name of the machine')
+    .argument('<id>', 'the name of the machine')
     .option('--force', 'kill it first')
     .addHelpText('after', '\nExample:\n  osv-convert delete --force web');
   addRootOptions(command).action(deleteCommand);

@@ -8,13 +8,19 @@ export function defineDoctor(command: Command): void {
     .description(
       'Goes the way of a pull step by step and tells what it finds: name, connection, certificate, API, credentials (where they are from, never what they are), manifest, and the first layer on the registry and on the host it sends us to. The exit code is that of the step that failed.',
     )
-    .argument('<ref>', 'image in a registry');
-  addGlobalOptions(addSourceOptions(command)).action(doctorCommand);
+    .argument('<ref>', 'an image in a registry');
+  addGlobalOptions(addSourceOptions(command.addHelpText('after', examples))).action(doctorCommand);
 }
+
+const examples = `
+Example:
+  osv-convert doctor registry.example/web:1.0`;
 
 async function doctorCommand(ref: string, options: SourceOptions, command: Command): Promise<void> {
   const { withSession } = await import('./session.ts');
   const { diagnose } = await import('../doctor/doctor.ts');
+  const { refuseLocal } = await import('./registry-only.ts');
+  refuseLocal(`examining a pull of ${ref}`, ref);
   await withSession(command, async ({ globals, onEvent, signal, print }) => {
     const { platform } = options;
     const { failure, ...diagnosis } = await diagnose(ref, {

@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { ConvertError } from '../error.ts';
 import type { Variables } from '../oci/execution.ts';
 import { problemOfName } from './env.ts';
+import { unreadReason } from './unread-file.ts';
 
 /** A command line on a disk has 32 KiB. */
 const fileCap = 1 << 20;
@@ -75,22 +76,10 @@ async function readCapped(path: string): Promise<Uint8Array> {
     return bytes.subarray(0, size);
   } catch (cause) {
     if (cause instanceof ConvertError) throw cause;
-    throw refusal(path, `found ${reasonOf(cause)}, wanted a file of variables`, cause);
+    throw refusal(path, `found ${unreadReason(cause)}, wanted a file of variables`, cause);
   } finally {
     await file?.close();
   }
-}
-
-function reasonOf(cause: unknown): string {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'no file';
-  return (
-    {
-      ENOENT: 'no such file',
-      EISDIR: 'a folder',
-      EACCES: 'a file one may not read',
-      ENXIO: 'a socket',
-    }[code] ?? code
-  );
 }
 
 function refusal(where: string, problem: string, cause?: unknown): ConvertError {

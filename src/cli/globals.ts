@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { collect } from './env.ts';
+import { parseFolder } from './folder-option.ts';
 
 export interface GlobalOptions {
   readonly store: string;
@@ -28,11 +29,15 @@ const limitFlag = '--limit';
 export function addGlobalOptions(command: Command): Command {
   // One command has an option of this name for itself, and takes in no layers.
   if (command.options.every(({ long }) => long !== limitFlag)) {
-    const help = 'what a layer may cost, such as entries=2000000 or layerSize=100G; repeatable';
+    const help = 'what a layer may cost, such as entries=2000000 or layerSize=100G (repeatable)';
     command.option(`${limitFlag} <name=value>`, help, collect);
   }
   return command
-    .option('--store <dir>', 'layer store (default: OSV_CONVERT_STORE, else the data folder)')
+    .option(
+      '--store <dir>',
+      'layer store (default: OSV_CONVERT_STORE, else the data folder)',
+      parseFolder,
+    )
     .option('--json', 'print the result as JSON')
     .option('--quiet', 'no talk on stderr but errors')
     .addOption(

@@ -22,7 +22,7 @@ export function defineHistory(command: Command): void {
     )
     .argument(
       '<ref>',
-      'image: a reference, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, store:NAME',
+      'an image: a reference, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, store:NAME',
     )
     .argument('[path...]', 'paths to follow through the layers')
     .option('--waste', `list the ${fewWasted} paths that waste most`)

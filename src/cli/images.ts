@@ -4,8 +4,13 @@ import { addGlobalOptions } from './globals.ts';
 
 export function defineImages(command: Command): void {
   command.description('Lists the images in the store. No network is used.');
-  addGlobalOptions(command).action(imagesCommand);
+  addGlobalOptions(command.addHelpText('after', examples)).action(imagesCommand);
 }
+
+const examples = `
+Examples:
+  osv-convert images
+  osv-convert images --json | jq -r '.images[].reference'`;
 
 async function imagesCommand(_options: unknown, command: Command): Promise<void> {
   const { withSession } = await import('./session.ts');

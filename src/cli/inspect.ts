@@ -23,7 +23,7 @@ export function defineInspect(command: Command): void {
     )
     .argument(
       '<ref>',
-      'image: a reference, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, store:NAME',
+      'an image: a reference, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, store:NAME',
     );
   command
     .option(

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ConvertError } from '../error.ts';
 import type { KernelSourceFile } from '../osv/kernels.ts';
+import { unreadReason } from './unread-file.ts';
 
 /** @throws ConvertError `USAGE` for a file that cannot be read. */
 export async function readKernelFile(path: string): Promise<KernelSourceFile> {
@@ -10,7 +11,7 @@ export async function readKernelFile(path: string): Promise<KernelSourceFile> {
   } catch (cause) {
     throw new ConvertError(
       'USAGE',
-      `reading ${path}: ${cause instanceof Error ? cause.message : cause}; wanted loader.img or an ELF of a kernel`,
+      `reading ${path}: found ${unreadReason(cause)}, wanted loader.img or an ELF of a kernel`,
       { cause },
     );
   }

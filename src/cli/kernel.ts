@@ -19,7 +19,8 @@ export function defineKernel(kernel: Command): void {
       )
       .argument('<file...>', 'loader.img and/or loader-stripped.elf of one kernel')
       .option('--name <name>', 'name of the kernel (default: its version)')
-      .option('--default', 'make it the kernel that build uses'),
+      .option('--default', 'make it the kernel that build uses')
+      .addHelpText('after', addExamples),
   ).action(addCommand);
   addGlobalOptions(
     kernel
@@ -37,18 +38,37 @@ export function defineKernel(kernel: Command): void {
           .default('x86_64'),
       )
       .option('--url <base>', 'where releases lie (default: those of OSv on GitHub)')
-      .option('--default', 'make it the kernel that build uses'),
+      .option('--default', 'make it the kernel that build uses')
+      .addHelpText('after', fetchExamples),
   ).action(fetchCommand);
   addKernelPull(kernel);
   addKernelPush(kernel);
   addKernelInspect(kernel);
-  addGlobalOptions(kernel.command('ls').summary('list the kernels in the store')).action(
-    listCommand,
-  );
   addGlobalOptions(
-    kernel.command('rm').summary('forget a kernel').argument('<name>', 'name that kernel ls shows'),
+    kernel
+      .command('ls')
+      .summary('list the kernels in the store')
+      .description('Lists the kernels in the store; * is the one that build uses.'),
+  ).action(listCommand);
+  addGlobalOptions(
+    kernel
+      .command('rm')
+      .summary('forget a kernel')
+      .description(
+        'Takes the name of a kernel out of the store. store gc frees its room when nothing else needs it.',
+      )
+      .argument('<name>', 'a name that kernel ls shows'),
   ).action(removeCommand);
 }
+
+const addExamples = `
+Example:
+  osv-convert kernel add loader.img loader-stripped.elf --name mine --default`;
+
+const fetchExamples = `
+Examples:
+  osv-convert kernel fetch
+  osv-convert kernel fetch --arch aarch64`;
 
 interface AddOptions {
   readonly name?: string;

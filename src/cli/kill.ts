@@ -7,7 +7,7 @@ export function defineKill(command: Command): void {
       'Sends a signal to the hypervisor of a machine that is created or running. TERM ends it in good order, KILL ' +
         'at once; the guest notices neither, for OSv has no signals of its host.',
     )
-    .argument('<id>', 'name of the machine')
+    .argument('<id>', 'the name of the machine')
     .argument('[signal]', 'name or number', 'TERM')
     .addHelpText('after', '\nExamples:\n  osv-convert kill web\n  osv-convert kill web KILL');
   addRootOptions(command).action(killCommand);

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { printable } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
+import { refuseStream } from './no-stream.ts';
 
 export function defineLoad(command: Command): void {
   command
@@ -10,8 +11,13 @@ export function defineLoad(command: Command): void {
     )
     .argument('<path>', 'the folder or the file')
     .argument('[name]', 'only the image of this name (default: all)');
-  addGlobalOptions(command).action(loadCommand);
+  addGlobalOptions(command.addHelpText('after', examples)).action(loadCommand);
 }
+
+const examples = `
+Examples:
+  osv-convert load web.tar
+  osv-convert load ./layout web:1.0`;
 
 async function loadCommand(
   path: string,
@@ -19,6 +25,7 @@ async function loadCommand(
   _options: unknown,
   command: Command,
 ): Promise<void> {
+  refuseStream('loading images', path, 'stdin', 'osv-convert load /dev/stdin');
   const { withSession } = await import('./session.ts');
   const { load } = await import('../copy/load.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {

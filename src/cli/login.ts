@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { ConvertError } from '../error.ts';
+import { parseFolder } from './folder-option.ts';
 import { addGlobalOptions, globalOptionsOf } from './globals.ts';
 
 interface LoginOptions {
@@ -14,14 +15,19 @@ export function defineLogin(command: Command): void {
     .description(
       'Verifies user name and password with a registry and keeps them where docker and podman find them too: with the credential helper of the auth file, else in it (REGISTRY_AUTH_FILE or ~/.docker/config.json).',
     )
-    .argument('<host>', 'registry, such as quay.io or localhost:5000; docker.io for Docker Hub')
+    .argument('<host>', 'a registry, such as quay.io or localhost:5000; docker.io for Docker Hub')
     .option('-u, --username <name>', 'user name (asked for on a terminal)')
     .option('--password-stdin', 'read the password from stdin (asked for on a terminal)')
-    .option('--cert-dir <dir>', "CA and client certificates, as in docker's certs.d")
+    .option('--cert-dir <dir>', "CA and client certificates, as in docker's certs.d", parseFolder)
     .option('--plain-http', 'talk plain HTTP to the registry (the default on loopback)')
     .option('--no-plain-http', 'talk HTTPS to the registry, also on loopback');
-  addGlobalOptions(command).action(loginCommand);
+  addGlobalOptions(command.addHelpText('after', examples)).action(loginCommand);
 }
+
+const examples = `
+Examples:
+  osv-convert login quay.io
+  osv-convert login registry.example -u robot --password-stdin < password`;
 
 async function loginCommand(host: string, options: LoginOptions, command: Command): Promise<void> {
   const { parseRegistry } = await import('../source/registry/registry-name.ts');

@@ -6,9 +6,13 @@ export function defineLogout(command: Command): void {
     .description(
       'Forgets what is kept for a registry in every auth file that counts, and by the helpers they name.',
     )
-    .argument('<host>', 'registry, such as quay.io or localhost:5000; docker.io for Docker Hub');
-  addGlobalOptions(command).action(logoutCommand);
+    .argument('<host>', 'a registry, such as quay.io or localhost:5000; docker.io for Docker Hub');
+  addGlobalOptions(command.addHelpText('after', examples)).action(logoutCommand);
 }
+
+const examples = `
+Example:
+  osv-convert logout quay.io`;
 
 async function logoutCommand(host: string, _options: unknown, command: Command): Promise<void> {
   const { parseRegistry } = await import('../source/registry/registry-name.ts');

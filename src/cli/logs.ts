@@ -13,7 +13,7 @@ export function defineLogs(command: Command): void {
     .description(
       'Prints what the guest of a machine wrote on its console, byte for byte, as "run" does.',
     )
-    .argument('<id>', 'name of the machine')
+    .argument('<id>', 'the name of the machine')
     .option('-f, --follow', 'go on until the machine is stopped')
     .option('--tail <lines>', 'only the last lines')
     .addHelpText(

@@ -11,11 +11,15 @@ interface LsTagsOptions extends ReachOptions {
 export function defineLsTags(command: Command): void {
   command
     .description('Lists the tags of a repository, in the order its registry gives them.')
-    .argument('<repo>', 'name in a registry without a tag: HOST[:PORT]/NAME')
+    .argument('<repo>', 'a name in a registry without a tag: HOST[:PORT]/NAME')
     .option('--limit <n>', 'as many at most (default: all)', parseLimit)
     .option('--last <tag>', 'only those after this one');
-  addGlobalOptions(addReachOptions(command)).action(lsTagsCommand);
+  addGlobalOptions(addReachOptions(command.addHelpText('after', examples))).action(lsTagsCommand);
 }
+
+const examples = `
+Example:
+  osv-convert ls-tags mcr.microsoft.com/dotnet/aspnet --limit 20`;
 
 async function lsTagsCommand(
   repo: string,
@@ -23,6 +27,8 @@ async function lsTagsCommand(
   command: Command,
 ): Promise<void> {
   const { withSession } = await import('./session.ts');
+  const { refuseLocal } = await import('./registry-only.ts');
+  refuseLocal(`listing the tags of ${repo}`, repo);
   const { parseReference } = await import('../oci/reference.ts');
   const { createRegistryApi } = await import('../source/registry/api.ts');
   const { listTags } = await import('../source/registry/tags.ts');

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { ConvertError } from '../error.ts';
 import type { MachineState } from '../machines/state.ts';
+import { parseFolder } from './folder-option.ts';
 import { jsonText } from './format.ts';
 import { addGlobalOptions, globalOptionsOf } from './globals.ts';
 import { createProgress } from './progress.ts';
@@ -25,7 +26,7 @@ export interface RootOptions {
 
 export function addRootOptions(command: Command): Command {
   const help = 'folder of the machines (default: $XDG_STATE_HOME/osv-convert/machines)';
-  return addGlobalOptions(command.option('--root <dir>', help));
+  return addGlobalOptions(command.option('--root <dir>', help, parseFolder));
 }
 
 /** `--root`, else below `$XDG_STATE_HOME` (XDG Base Directory Specification). */

@@ -15,8 +15,9 @@ async function main(argv: readonly string[]): Promise<number> {
       return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     }
     const { reportFailure } = await import('./failure.ts');
-    const { usageError } = await import('./usage-error.ts');
-    const failure = error instanceof CommanderError ? usageError(error, program) : error;
+    const { usageError, withHelpHint } = await import('./usage-error.ts');
+    const failure =
+      error instanceof CommanderError ? usageError(error, program) : withHelpHint(error, program);
     return reportFailure(failure, argv);
   }
 }

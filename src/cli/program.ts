@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { thisTool } from '../sbom/tool.ts';
 import { commandGroups } from './commands.ts';
 import { addGlobalOptions } from './globals.ts';
+import { helpStyle } from './help-style.ts';
 
 /** All commands by name; what else there is of one is loaded when it is typed. */
 export function createProgram(): Command {
@@ -14,14 +15,18 @@ export function createProgram(): Command {
     .helpCommand(false)
     .enablePositionalOptions()
     .configureOutput({ outputError: () => undefined })
+    .configureHelp(helpStyle)
     .exitOverride()
     .hook('preSubcommand', async (_program, command) => await completeCommand(command));
   for (const [heading, entries] of Object.entries(commandGroups)) {
     program.commandsGroup(heading);
     for (const { name, summary } of entries) program.command(name).summary(summary);
   }
+  program.addHelpText('beforeAll', ({ command }) => refuseUnknown(command));
   // The build writes this help down once, so it is the same in every terminal.
-  return program.configureHelp({ helpWidth: 80, subcommandTerm }).addHelpText('after', examples);
+  return program
+    .configureHelp({ ...helpStyle, helpWidth: 80, subcommandTerm })
+    .addHelpText('after', examples);
 }
 
 /** Loads what there is of a command but its name. Those below another came with it. */
@@ -31,7 +36,31 @@ export async function completeCommand(command: Command): Promise<void> {
     .flat()
     .find(({ name }) => name === command.name());
   (await entry?.load())?.(command);
+  if (command.commands.length > 0) await addHelpBelow(command);
   askLast(command);
+}
+
+/** In the place of the one that commander would add, with words of its own. */
+async function addHelpBelow(command: Command): Promise<void> {
+  const { defineHelp } = await import('./help.ts');
+  defineHelp(command.helpCommand(false).command('help').summary('print the help of a command'));
+}
+
+/** What is no command has no help: that of all commands would look as if it were its own. */
+function refuseUnknown(command: Command): string {
+  const { args, commands } = command;
+  const [word = '-'] = args;
+  const isKnown = word.startsWith('-') || commands.some((one) => one.name() === word);
+  if (commands.length > 0 && !isKnown) failAsUnknown(command, word);
+  return '';
+}
+
+/**
+ * Fails as when `word`, which is no command below `parent`, is typed: with the names that are like it.
+ * @throws CommanderError
+ */
+export function failAsUnknown(parent: Command, word: string): void {
+  parent.parse(['--', word], { from: 'user' });
 }
 
 /** Commander tells what is missing before what is unknown: a misspelt `--output` would be missed, not shown. */

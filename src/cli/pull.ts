@@ -23,10 +23,13 @@ export function definePull(command: Command): void {
     .description(
       'Brings an image into the store: manifest, config and layers, each verified, then unpacked.',
     )
-    .argument('<ref>', 'image, such as mcr.microsoft.com/dotnet/samples:aspnetapp or oci:DIR:TAG')
+    .argument(
+      '<ref>',
+      'an image, such as mcr.microsoft.com/dotnet/samples:aspnetapp or oci:DIR:TAG',
+    )
     .option(
       '--platform <os/arch>',
-      'platform of the image, repeatable (default: the configured one, else linux/amd64)',
+      'platform of the image (repeatable; default: the configured one, else linux/amd64)',
       collect,
     )
     .option('--referrers', 'bring what refers to the image too: signatures, SBOMs')
@@ -34,8 +37,16 @@ export function definePull(command: Command): void {
       '--lock <file>',
       'write what the name means now to a lock file; with --frozen: the file to go by',
     );
-  addGlobalOptions(addPolicyOptions(addReachOptions(command))).action(pullCommand);
+  addGlobalOptions(
+    addPolicyOptions(addReachOptions(command.addHelpText('after', examples))),
+  ).action(pullCommand);
 }
+
+const examples = `
+Examples:
+  osv-convert pull mcr.microsoft.com/dotnet/samples:aspnetapp
+  osv-convert pull web:1.0 --platform linux/amd64 --platform linux/arm64
+  osv-convert pull web:1.0 --lock osv-convert.lock`;
 
 async function pullCommand(
   ref: string,

@@ -16,15 +16,20 @@ export function definePush(command: Command): void {
     )
     .argument(
       '<ref>',
-      'name in the store; or docker://NAME, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE',
+      'a name in the store; or docker://NAME, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE',
     )
-    .argument('<target>', 'name in a registry: HOST[:PORT]/NAME[:TAG]')
+    .argument('<target>', 'a name in a registry: HOST[:PORT]/NAME[:TAG]')
     .option(
       '--referrers',
       'push what refers to the image in the store too: signatures, SBOMs (see pull --referrers)',
     );
-  addGlobalOptions(addReachOptions(command)).action(pushCommand);
+  addGlobalOptions(addReachOptions(command.addHelpText('after', examples))).action(pushCommand);
 }
+
+const examples = `
+Examples:
+  osv-convert push web:1.0 registry.example/web:1.0
+  osv-convert push oci:./image registry.example/web:1.0`;
 
 async function pushCommand(
   ref: string,

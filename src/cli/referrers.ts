@@ -13,10 +13,18 @@ export function defineReferrers(command: Command): void {
     .description(
       'Lists what refers to an image in its registry: signatures, SBOMs and the like. Where the name leads to an index of several platforms, what refers to the index; NAME@DIGEST asks for one of its images.',
     )
-    .argument('<ref>', 'image in a registry')
+    .argument('<ref>', 'an image in a registry')
     .option('--artifact-type <type>', 'only those of this type');
-  addGlobalOptions(addReachOptions(command)).action(referrersCommand);
+  addGlobalOptions(addReachOptions(command.addHelpText('after', examples))).action(
+    referrersCommand,
+  );
 }
+
+const examples = `
+Examples:
+  osv-convert referrers registry.example/web:1.0
+  osv-convert referrers registry.example/web:1.0 \\
+    --artifact-type application/spdx+json`;
 
 async function referrersCommand(
   ref: string,
@@ -25,6 +33,8 @@ async function referrersCommand(
 ): Promise<void> {
   const { withSession } = await import('./session.ts');
   const { listReferrers } = await import('../copy/referrers.ts');
+  const { refuseLocal } = await import('./registry-only.ts');
+  refuseLocal(`listing referrers of ${ref}`, ref);
   await withSession(command, async ({ onEvent, signal, print }) => {
     const { artifactType } = options;
     const listed = await listReferrers(ref, {

@@ -8,8 +8,12 @@ export function defineRm(command: Command): void {
       'Takes names of images out of the store. Their blobs and layers stay until "store gc".',
     )
     .argument('<ref...>', 'names of images in the store');
-  addGlobalOptions(command).action(rmCommand);
+  addGlobalOptions(command.addHelpText('after', examples)).action(rmCommand);
 }
+
+const examples = `
+Example:
+  osv-convert rm web:1.0 && osv-convert store gc`;
 
 async function rmCommand(
   refs: readonly string[],

@@ -37,7 +37,7 @@ export function defineRuntime(runtime: Command): void {
       .description(
         'Takes the name of a runtime out of the store. store gc frees its room when nothing else needs it.',
       )
-      .argument('<name>', 'name that runtime ls shows'),
+      .argument('<name>', 'a name that runtime ls shows'),
   ).action(removeCommand);
 }
 

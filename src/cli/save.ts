@@ -1,6 +1,8 @@
 import { type Command, Option } from 'commander';
 import type { SaveFormat } from '../copy/save.ts';
+import { shellWord } from '../shell-word.ts';
 import { addGlobalOptions } from './globals.ts';
+import { refuseStream } from './no-stream.ts';
 import { addReachOptions, type ReachOptions, registryOptionsOf } from './source-options.ts';
 
 interface SaveCommandOptions extends ReachOptions {
@@ -27,14 +29,23 @@ export function defineSave(command: Command): void {
       '--platform <os/arch>',
       'only this platform (default: all; of a docker-archive linux/amd64)',
     );
-  addGlobalOptions(addReachOptions(command)).action(saveCommand);
+  addGlobalOptions(addReachOptions(command.addHelpText('after', examples))).action(saveCommand);
 }
+
+const examples = `
+Examples:
+  osv-convert save web:1.0 -o web.tar
+  osv-convert save web:1.0 -o web.tar --format docker-archive
+  osv-convert save web:1.0 web:1.1 -o layout/`;
 
 async function saveCommand(
   refs: readonly string[],
   options: SaveCommandOptions,
   command: Command,
 ): Promise<void> {
+  const names = refs.map(shellWord).join(' ');
+  const instead = `osv-convert store export ${names} -o -`;
+  refuseStream('saving images', options.output, 'stdout', instead);
   const { withSession } = await import('./session.ts');
   const { save } = await import('../copy/save.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {

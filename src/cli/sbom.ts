@@ -19,7 +19,7 @@ export function defineSbom(command: Command): void {
     )
     .argument(
       '<ref>',
-      'image: a reference, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, store:NAME',
+      'an image: a reference, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, store:NAME',
     )
     .addOption(
       new Option('--format <format>', 'cyclonedx: CycloneDX 1.6; spdx: SPDX 2.3; both JSON')

@@ -1,6 +1,8 @@
 import { type Command, Option } from 'commander';
+import { ConvertError } from '../error.ts';
 import type { PullOptions, PullPolicy } from '../pull/pull.ts';
 import type { RegistryOptions } from '../source/registry/registry.ts';
+import { parseFolder } from './folder-option.ts';
 import { parseRate } from './rate.ts';
 import { userConfig } from './user-config.ts';
 
@@ -42,7 +44,7 @@ export function addReachOptions(command: Command): Command {
   return command
     .option('--plain-http', 'talk plain HTTP to the registry (the default on loopback)')
     .option('--no-plain-http', 'talk HTTPS to the registry, also on loopback')
-    .option('--cert-dir <dir>', "CA and client certificates, as in docker's certs.d")
+    .option('--cert-dir <dir>', "CA and client certificates, as in docker's certs.d", parseFolder)
     .option('--limit-rate <rate>', 'bytes a second, such as 500k or 2.5M', parseRate);
 }
 
@@ -57,7 +59,20 @@ export function addObtainOptions(command: Command): Command {
         'never',
       ]),
     )
-    .addOption(lock.implies({ frozen: true }));
+    .addOption(lock.implies({ frozen: true }))
+    .hook('preAction', (obtaining) => refuseContradiction(obtaining.opts<PolicyOptions>()));
+}
+
+/** @throws ConvertError `USAGE`. */
+function refuseContradiction({ offline, pull }: PolicyOptions): void {
+  if (!offline || pull !== 'always') return;
+  throw new ConvertError(
+    'USAGE',
+    'reading the command line: found --offline and --pull always, wanted one of them',
+    {
+      hint: 'leave out --pull always to take what the store has, or --offline to ask the registry',
+    },
+  );
 }
 
 export function addPolicyOptions(command: Command): Command {

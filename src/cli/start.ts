@@ -12,7 +12,7 @@ export function defineStart(command: Command): void {
     .description(
       'Lets the guest of a machine go that "create" made; waits until it is ready where a sign of that is given.',
     )
-    .argument('<id>', 'name of the machine')
+    .argument('<id>', 'the name of the machine')
     .option('--wait-port <port>', 'wait until this TCP port of the guest takes connections')
     .option('--wait-line <text>', 'wait until this text is on the console')
     .option('--wait-timeout <seconds>', 'how long to wait for these', '300')

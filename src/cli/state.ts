@@ -7,7 +7,7 @@ export function defineState(command: Command): void {
     .description(
       'Prints the state of a machine as the OCI runtime spec has it, in JSON with or without --json.',
     )
-    .argument('<id>', 'name of the machine')
+    .argument('<id>', 'the name of the machine')
     .addHelpText('after', '\nExample:\n  osv-convert state web');
   addRootOptions(command).action(stateCommand);
 }

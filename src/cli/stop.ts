@@ -13,7 +13,7 @@ export function defineStop(command: Command): void {
       'Ends a machine with TERM, and with KILL when it is not gone in time; says how it ended. One that is ' +
         'stopped is left as it is.',
     )
-    .argument('<id>', 'name of the machine')
+    .argument('<id>', 'the name of the machine')
     .option('--time <seconds>', 'how long to wait before KILL', '10')
     .addHelpText('after', '\nExample:\n  osv-convert stop web && osv-convert delete web');
   addRootOptions(command).action(stopCommand);

@@ -6,10 +6,14 @@ export function defineTag(command: Command): void {
     .description(
       'Gives an image in the store a second name, which may be that of a registry to push it to.',
     )
-    .argument('<ref>', 'name of an image in the store')
+    .argument('<ref>', 'the name of an image in the store')
     .argument('<new>', 'the second name, as [HOST[:PORT]/]NAME[:TAG]');
-  addGlobalOptions(command).action(tagCommand);
+  addGlobalOptions(command.addHelpText('after', examples)).action(tagCommand);
 }
+
+const examples = `
+Example:
+  osv-convert tag web:1.0 registry.example/web:1.0`;
 
 async function tagCommand(
   ref: string,
@@ -19,6 +23,8 @@ async function tagCommand(
 ): Promise<void> {
   const { withSession } = await import('./session.ts');
   const { tagImage } = await import('../copy/stored-names.ts');
+  const { refuseLocal } = await import('./registry-only.ts');
+  refuseLocal(`tagging ${ref} as ${newName}`, newName);
   await withSession(command, async ({ store, print }) => {
     const { reference, images } = await tagImage(store, ref, newName);
     const digests = images.map(({ digest }) => digest);

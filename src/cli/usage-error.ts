@@ -1,16 +1,33 @@
-import type { Command, CommanderError } from 'commander';
+import type { Argument, Command, CommanderError } from 'commander';
 import { ConvertError } from '../error.ts';
+import { shellWord } from '../shell-word.ts';
 
 /** What commander finds wrong, told as every other failure is: `USAGE`. */
 export function usageError({ code, message }: CommanderError, program: Command): ConvertError {
   const typed = commandsOf(program);
+  const command = typed.at(-1) ?? program;
   const found = message.replace(/^error: /, '').replaceAll('\n', ' ');
   const sentence =
-    (code === 'commander.invalidArgument' && invalidOption(found)) ||
+    sentences[code]?.(found, command) ??
     `reading the command line: found ${found}${suggestion(found, typed)}`;
   return new ConvertError('USAGE', sentence, {
-    hint: `${typed.map((command) => command.name()).join(' ')} --help`,
+    hint: wordsForGuest(code, command) ?? `${typedNameOf(command)} --help`,
   });
+}
+
+/** A wrong value that says no next step has the help of its command for one. */
+export function withHelpHint(error: unknown, program: Command): unknown {
+  if (!(error instanceof ConvertError) || error.code !== 'USAGE' || error.hint !== undefined)
+    return error;
+  if (!/^reading (?:--|an? )/.test(error.message)) return error;
+  const hint = `${typedNameOf(commandsOf(program).at(-1) ?? program)} --help`;
+  return new ConvertError('USAGE', error.message, { hint, cause: error.cause });
+}
+
+/** What is typed for a command: `osv-convert store gc`. */
+export function typedNameOf(command: Command): string {
+  const { parent } = command;
+  return parent === null ? command.name() : `${typedNameOf(parent)} ${command.name()}`;
 }
 
 /** The commands that were typed, each below the one before, as far as there are any of their names. */
@@ -19,15 +36,95 @@ function commandsOf(command: Command): readonly Command[] {
   return next === undefined ? [command] : [command, ...commandsOf(next)];
 }
 
-/** Commander's sentence on a value that an option does not take, in the words of this tool. */
+/** Commander's sentences in the words of this tool, by their codes. */
+const sentences: Readonly<Record<string, (found: string, command: Command) => string | undefined>> =
+  {
+    'commander.unknownCommand': wordOfOthers,
+    'commander.invalidArgument': invalidOption,
+    'commander.optionMissingArgument': optionWithoutValue,
+    'commander.conflictingOption': conflict,
+    'commander.missingArgument': missingArgument,
+    'commander.excessArguments': excessArguments,
+  };
+
+/** What other tools call it: that is not the name here which looks like it. */
+const wordsOfOthers: Readonly<Record<string, string>> = {
+  ps: 'list',
+  version: '--version',
+};
+
+function wordOfOthers(found: string, { parent }: Command): string | undefined {
+  const [sentence, word = ''] = /^unknown command '([^']*)'/.exec(found) ?? [];
+  const isOther = parent === null && Object.hasOwn(wordsOfOthers, word);
+  const meant = isOther ? wordsOfOthers[word] : undefined;
+  return meant && `reading the command line: found ${sentence} (Did you mean ${meant}?)`;
+}
+
 function invalidOption(found: string): string | undefined {
   const [, flags = '', value = '', wanted = ''] =
     /^option '([^']*)' argument '(.*)' is invalid\. (.*)$/s.exec(found) ?? [];
-  const option = (/--[\w-]+/.exec(flags) ?? /^-\w/.exec(flags))?.[0];
+  const option = optionOf(flags);
   if (option === undefined) return undefined;
   const shown = JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   const words = wanted.replace(/^Allowed choices are (.*)\.$/, 'wanted one of $1');
   return `reading ${option}: found ${shown}, ${words}`;
+}
+
+function optionWithoutValue(found: string): string | undefined {
+  const [, flags = ''] = /^option '([^']*)' argument missing$/.exec(found) ?? [];
+  const option = optionOf(flags);
+  const value = /[<[].*/.exec(flags)?.[0];
+  return option && value && `reading ${option}: found no value, wanted ${value}`;
+}
+
+function conflict(found: string): string | undefined {
+  const [, one = '', other = ''] =
+    /^option '([^']*)' cannot be used with option '([^']*)'$/.exec(found) ?? [];
+  const [first, second] = [optionOf(one), optionOf(other)];
+  return (
+    first && second && `reading the command line: found ${first} and ${second}, wanted one of them`
+  );
+}
+
+/** The long name in `-o, --output <file>`, or the only one. */
+function optionOf(flags: string): string | undefined {
+  return (/--[\w-]+/.exec(flags) ?? /^-\w/.exec(flags))?.[0];
+}
+
+function missingArgument(_found: string, { args, registeredArguments }: Command): string {
+  const missing = registeredArguments.find(
+    ({ required }, at) => required && args[at] === undefined,
+  );
+  const shown = missing && `${termOf(missing)}, wanted ${missing.description}`;
+  return `reading the command line: found no ${shown ?? 'argument'}`;
+}
+
+function excessArguments(_found: string, command: Command): string {
+  const { args, registeredArguments } = command;
+  const count = args.length === 1 ? '1 word' : `${args.length} words`;
+  const terms = registeredArguments.map(termOf).join(' ');
+  return `reading the command line: found ${count} behind ${typedNameOf(command)}, wanted ${terms || 'none'}`;
+}
+
+function termOf(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+}
+
+/**
+ * Where docker run takes them, words for the program of the guest are words too many. They may hold
+ * passwords, so they are not shown.
+ */
+function wordsForGuest(code: string, command: Command): string | undefined {
+  const { args, options, registeredArguments } = command;
+  const count = registeredArguments.length;
+  // Words come before what is unknown: run web ls -l
+  const words = args.findIndex((word) => word.startsWith('-'));
+  const isTooMany =
+    code === 'commander.excessArguments' || (code === 'commander.unknownOption' && words > count);
+  if (!isTooMany || options.every(({ long }) => long !== '--cmd')) return undefined;
+  const typed = [typedNameOf(command), ...args.slice(0, count).map(shellWord)].join(' ');
+  return `${typed} --cmd WORD, for each word that its program is to get`;
 }
 
 /** find(1) has one dash before long names. */

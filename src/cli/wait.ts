@@ -12,7 +12,7 @@ interface WaitCommandOptions {
 export function defineWait(command: Command): void {
   command
     .description('Waits until a machine is stopped, and says how it ended.')
-    .argument('<id>', 'name of the machine')
+    .argument('<id>', 'the name of the machine')
     .option('--timeout <seconds>', 'wait no longer')
     .addHelpText('after', help);
   addRootOptions(command).action(waitCommand);

@@ -102,6 +102,10 @@ describe('readConfig', () => {
     expect(await readConfig(path, 'allowed')).toEqual({ mirrors: {} });
     await expect(readConfig(path, 'refused')).rejects.toMatchObject({
       code: 'CONFIG_FILE_INVALID',
+      message: expect.stringContaining('found no such file, wanted a file'),
+    });
+    await expect(readConfig(folder, 'allowed')).rejects.toMatchObject({
+      message: expect.stringContaining('found a folder, wanted a file'),
     });
   });
 });

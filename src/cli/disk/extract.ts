@@ -23,7 +23,7 @@ export function addDiskExtract(disk: Command): void {
 }
 
 const examples = `
-Examples:
+Example:
   osv-convert disk extract web.qcow2 /app/appsettings.json /etc -o out`;
 
 async function extractCommand(

@@ -23,7 +23,7 @@ export function addDiskReplaceKernel(disk: Command): void {
 }
 
 const examples = `
-Examples:
+Example:
   osv-convert disk replace-kernel web.qcow2 --kernel v0.57.0`;
 
 async function replaceCommand(

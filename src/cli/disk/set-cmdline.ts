@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { encodeName } from '../../../store/index.ts';
 import { ConvertError } from '../../error.ts';
 import { collect } from '../env.ts';
@@ -25,7 +25,7 @@ export function addDiskSetCmdline(disk: Command): void {
     .argument('[line]', 'the whole line; behind -- where it begins with an option')
     .option('--program <path>', 'what to run, absolute')
     .option('--arg <word>', 'a word of the program, in place of those it has (repeatable)', collect)
-    .option('--no-args', 'no words')
+    .addOption(new Option('--no-args', 'no words').conflicts('arg'))
     .option('--cwd <path>', 'working directory, absolute')
     .addHelpText('after', examples);
   addGlobalOptions(command).action(setCmdlineCommand);

@@ -45,6 +45,11 @@ async function setEnvCommand(
       { hint: 'osv-convert disk inspect FILE shows what is set' },
     );
   }
+  const both = unset.find((name) => set.has(name));
+  if (both !== undefined) {
+    const found = `found ${both} to set and to take away, wanted one of them`;
+    throw new ConvertError('USAGE', `changing the environment: ${found}`);
+  }
   const { withSession } = await import('../session.ts');
   const { setEnvironment } = await import('../../edit-disk.ts');
   await withSession(command, async ({ onEvent, signal, print }) => {

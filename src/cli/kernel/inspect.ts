@@ -19,7 +19,7 @@ export function addKernelInspect(kernel: Command): void {
         'with, room for thread-local data, ways to boot, drivers, file systems, system calls. Each says ' +
         'by which evidence. Nothing of the kernel is executed.',
     )
-    .argument('<name|file>', 'name that kernel ls shows, or loader.img or an ELF (also gzipped)')
+    .argument('<name|file>', 'a name that kernel ls shows, or loader.img or an ELF (also gzipped)')
     .option('--symbols', 'the names that programs can be linked with, too')
     .addHelpText('after', examples);
   addGlobalOptions(command).action(inspectCommand);

@@ -18,7 +18,7 @@ export function addKernelPull(kernel: Command): void {
       'Takes a kernel that is kept as an OCI artifact into the store: from a registry, or from oci:DIR, ' +
         'oci-archive:FILE. Its files are looked at as those of kernel add are; the digest is recorded.',
     )
-    .argument('<ref>', 'artifact, such as ghcr.io/acme/osv-kernel:0.57 or oci:DIR:TAG')
+    .argument('<ref>', 'an artifact, such as ghcr.io/acme/osv-kernel:0.57 or oci:DIR:TAG')
     .option('--name <name>', 'name of the kernel (default: of the repository and the tag)')
     .option('--default', 'make it the kernel that build uses')
     .addHelpText('after', examples);

@@ -12,8 +12,8 @@ export function addKernelPush(kernel: Command): void {
       'Copies a kernel of the store into a registry, as an OCI artifact of type ' +
         'application/vnd.osv-convert.kernel.v1: a layer for loader.img, one for the ELF.',
     )
-    .argument('<name>', 'name that kernel ls shows')
-    .argument('<target>', 'name in a registry: HOST[:PORT]/NAME[:TAG]')
+    .argument('<name>', 'a name that kernel ls shows')
+    .argument('<target>', 'a name in a registry: HOST[:PORT]/NAME[:TAG]')
     .addHelpText('after', examples);
   addGlobalOptions(addReachOptions(command)).action(pushCommand);
 }

@@ -41,8 +41,8 @@ export function addStoreGc(store: Command): void {
       'remove names, least recently used first, until the store is no larger, such as 20G or 512MiB',
       parseSize('--max-size'),
     )
-    .option('--keep <name>', 'name that stays, * for any characters; repeatable', collect)
-    .option('--lock <file>', 'lock file whose images stay; repeatable', collect)
+    .option('--keep <name>', 'name that stays, * for any characters (repeatable)', collect)
+    .option('--lock <file>', 'lock file whose images stay (repeatable)', collect)
     .addHelpText('after', examples);
   addGlobalOptions(command).action(gcCommand);
 }

@@ -24,9 +24,10 @@ export function addStoreVerify(store: Command): void {
         'when nothing is wrong (any more), 11 when something is, or was lost.',
     )
     .addOption(
-      new Option('--quick', 'read manifests and indexes, and compare sizes (default)').conflicts(
-        'full',
-      ),
+      new Option(
+        '--quick',
+        'read manifests and indexes, and compare sizes (the default)',
+      ).conflicts('full'),
     )
     .option('--full', 'read every byte, too')
     .option('--repair', 'mend what is wrong')

@@ -25,13 +25,17 @@ export async function openArchive(path: string, options: OpenTarOptions): Promis
     throw error;
   }
   await tar.close();
-  throw notAnImage(path);
+  throw notAnImage(path, tar.names.find('disk.raw') !== undefined);
 }
 
-function notAnImage(path: string): ConvertError {
+function notAnImage(path: string, hasDisk: boolean): ConvertError {
+  const found = hasDisk
+    ? 'disk.raw, a disk for Google Compute Engine,'
+    : 'neither index.json nor manifest.json in it,';
   return new ConvertError(
     'ARCHIVE_INVALID',
-    `reading the archive ${path}: found neither index.json nor manifest.json in it, wanted an archive of images`,
-    { hint: `docker save IMAGE -o ${shellWord(path)}` },
+    `reading the archive ${path}: found ${found} wanted an archive of images`,
+    // A command that writes would put an image in the place of what the file is.
+    { hint: hasDisk ? `tar -xf ${shellWord(path)} disk.raw` : `tar -tf ${shellWord(path)}` },
   );
 }

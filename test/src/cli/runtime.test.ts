@@ -72,7 +72,7 @@ describe('osv-convert runtime', () => {
       [['add', 'nothing'], exitCodes.runtime, 'found none kept in the store, wanted "nothing"'],
       [['add', 'host', '--name', 'A B'], exitCodes.usage, 'naming a runtime: found "A B"'],
       [['rm', 'nothing'], exitCodes.runtime, 'wanted runtime/nothing'],
-      [['add'], exitCodes.usage, "missing required argument 'from'"],
+      [['add'], exitCodes.usage, 'found no <from>, wanted host, a folder'],
     ] as const) {
       const { stderr, stdout, code: ended } = await runtime(...args);
       expect(stderr).toContain(found);

@@ -519,6 +519,15 @@ describe('openSource refuses an archive', () => {
     });
   });
 
+  test('with a hint that takes the disk out when it is one for Compute Engine', async () => {
+    const path = await put(gzipSync(archiveOf([file('disk.raw', 'x')])));
+    expect(await failureOf(`docker-archive:${path}`)).toMatchObject({
+      code: 'ARCHIVE_INVALID',
+      message: expect.stringContaining('a disk for Google Compute Engine'),
+      hint: `tar -xf ${path} disk.raw`,
+    });
+  });
+
   test('when the image does not fit its digests', async () => {
     const path = await put(
       archiveOf([...whole.filter((item) => item !== config), file(config?.entry.path ?? '', '{}')]),
