@@ -33,7 +33,7 @@ export async function bundleTool(top, checked) {
   mkdirSync(folder, { recursive: true });
   // Compiled for the machine it is installed on, and optional.
   const external = [/^zstd-napi(?:\/|$)/];
-  const main = await bundled(top, commonJs, {
+  const program = {
     input: { main: 'dist/src/cli/main.js' },
     external,
     plugins: [
@@ -41,7 +41,8 @@ export async function bundleTool(top, checked) {
       // Registries are offered HTTP/1.1 alone, and node:http2 takes a while to load.
       madeOf(/^\.\/client-h2\.js$/, { id: join(top, '.ci/no-http2.cjs') }),
     ],
-  });
+  };
+  const main = await bundled(top, commonJs, program, partsByUse);
   // Threads begin in a file of their own.
   const worker = await bundled(top, oneModule, {
     input: { 'unpack-worker': 'dist/store/layers/unpack-worker.js' },
@@ -67,24 +68,64 @@ export async function bundleTool(top, checked) {
     ['version.txt', '--version'],
   ])
     replace(join(folder, name), answerTo(join(folder, 'main.cjs'), word));
-  const program = join(folder, bin.fileName);
-  replace(program, start + bin.code.replace(/^(#!.*\n)?(\/\/.*\n)*/, ''));
-  chmodSync(program, 0o755);
+  const path = join(folder, bin.fileName);
+  replace(path, start + bin.code.replace(/^(#!.*\n)?(\/\/.*\n)*/, ''));
+  chmodSync(path, 0o755);
   const made = [...parts, bin].map(({ fileName }) => fileName);
   removeOldParts(folder, new Set(made));
   // For tests, which look at what a command loads.
   replace(join(top, 'dist/bundle.json'), JSON.stringify(files));
 }
 
-/** Nothing is renamed or put on one line, so that the place of an error is one to look at. */
-async function bundled(top, shape, input) {
+/**
+ * Nothing is renamed or put on one line, so that the place of an error is one to look at.
+ * @param partsBy tells from the parts that come by themselves how they are to be.
+ */
+async function bundled(top, shape, input, partsBy) {
   // No file is imported for its effects alone. So one that only passes on what others export is left
   // out, and with it all that its reader asks nothing of.
   const treeshake = { moduleSideEffects: false };
   const bundle = await rolldown({ cwd: top, platform: 'node', treeshake, ...input });
-  const { output } = await bundle.generate({ comments: false, ...shape });
+  const asked = { comments: false, ...shape };
+  let { output } = await bundle.generate(asked);
+  if (partsBy) ({ output } = await bundle.generate({ ...asked, codeSplitting: partsBy(output) }));
   await bundle.close();
   return output;
+}
+
+/**
+ * Files that many commands need are in one part: each part that is loaded takes a third of a millisecond. With
+ * fewer of them in it, more are looked for and opened; with more, most commands compile what they do not need.
+ * What commands are defined with is kept apart, for their help needs nothing else.
+ */
+function partsByUse(parts) {
+  const definitions = definitionsIn(parts);
+  const isWork = (id) => /\/dist\/(?:src|store|schemas)\//.test(id) && !definitions.has(id);
+  const minShareCount = 12;
+  return {
+    groups: [
+      { name: 'start', tags: ['$initial'], priority: 2 },
+      { name: 'definitions', test: (id) => definitions.has(id), minShareCount, priority: 1 },
+      { name: 'common', test: isWork, minShareCount },
+    ],
+  };
+}
+
+/** The files that are loaded when a command is defined. */
+function definitionsIn(parts) {
+  const named = new Map(parts.map((part) => [part.fileName, part]));
+  const table = parts.find(({ moduleIds }) =>
+    moduleIds.some((id) => id.endsWith('/src/cli/commands.js')),
+  );
+  const found = new Set();
+  const add = (name) => {
+    const part = named.get(name);
+    if (part === undefined || found.has(part)) return;
+    found.add(part);
+    part.imports.forEach(add);
+  };
+  table.dynamicImports.forEach(add);
+  return new Set([...found].flatMap(({ moduleIds }) => moduleIds));
 }
 
 /** The files of which something is in each part of the bundle, by the name of the part. */
@@ -117,6 +158,13 @@ function answerTo(main, word) {
   return stdout;
 }
 
+/** What a package contains of others without their licenses, whose terms are its own (LICENSE of nodejs/llhttp). */
+const contained = {
+  undici:
+    'undici contains llhttp, compiled to WebAssembly. MIT License, with the terms\n' +
+    'above. Copyright Fedor Indutny, 2018.\n',
+};
+
 /** The licenses of the packages that are in the bundle, each once. */
 function licensesOf(top, paths) {
   const names = paths.flatMap(
@@ -127,7 +175,8 @@ function licensesOf(top, paths) {
     const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
     const file = readdirSync(folder).find((one) => /^licen[cs]e/i.test(one));
     if (file === undefined) throw new Error(`${name} ${version}: found no license`);
-    return `${name} ${version}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`;
+    const license = `${name} ${version}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`;
+    return name in contained ? `${license}\n${contained[name]}` : license;
   });
   return `This tool contains the following packages.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
 }
