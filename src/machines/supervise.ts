@@ -16,8 +16,9 @@ const talkLimit = 512 * 1024;
 /**
  * Starts the program of its words, in the folder of the machine, and says its number. It is kept only when
  * `keep` comes: a creator who dies leaves an open end, and no process. Then it waits for the end and notes
- * it, whatever became of the creator. The words are arguments; none is ever read as a script. Both pipes are
- * open at both ends before anyone is started: who is killed early leaves nobody waiting for him.
+ * it, whatever became of the creator: one who is dead already hears no number, which is no reason for the
+ * shell to end, too. The words are arguments; none is ever read as a script. Both pipes are open at both ends
+ * before anyone is started: who is killed early leaves nobody waiting for him.
  */
 const scriptOf = (consoleLimit: number): string => `
 ${keepScript}
@@ -32,6 +33,7 @@ talk=$!
 "$@" </dev/null >&5 2>&7 4<&- 5>&- 6<&- 7>&- &
 hypervisor=$!
 exec 4<&- 5>&- 6<&- 7>&-
+trap '' PIPE
 echo "$hypervisor"
 read -r word
 if ! { [ "$word" = keep ] && true >${fileNames.created}; }; then kill -9 "$hypervisor"; fi
