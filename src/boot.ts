@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { createValidator } from '../schemas/index.ts';
 import type { Digest, Store } from '../store/index.ts';
@@ -13,7 +13,7 @@ import { findKernel } from './osv/kernels.ts';
 import { withHealing } from './pull/heal.ts';
 import type { Report } from './report.ts';
 import { chooseAccelerator, probeKvm } from './run/accelerator.ts';
-import { type DiskFacts, inspectDisk } from './run/inspect-disk.ts';
+import { type DiskFacts, inspectDisk, reportCap } from './run/inspect-disk.ts';
 import {
   chooseBoot,
   type Disk,
@@ -25,6 +25,7 @@ import { addressOptions, type Network } from './run/network.ts';
 import type { NetworkWish } from './run/parse-network.ts';
 import { networksOf } from './run/plan-networks.ts';
 import type { PortForward } from './run/port-forward.ts';
+import { unreadReason } from './unread-file.ts';
 
 export interface BootOptions {
   /** Name of the kernel that is booted directly; the one the disk was built for when absent. */
@@ -179,16 +180,31 @@ async function commandLineWith(
 
 /** @throws ConvertError `USAGE` when there is no report, or none of ours. */
 export async function readReport(path: string): Promise<Report> {
+  const unread = (cause: unknown): never => {
+    throw noReport(path, `found ${unreadReason(cause)}`, cause);
+  };
+  const found = await stat(path).catch(unread);
+  if (!found.isFile()) throw noReport(path, 'found no file');
+  if (found.size > reportCap) throw noReport(path, `found ${found.size} bytes`);
+  const report = jsonIn(await readFile(path, 'utf8').catch(unread));
+  if (report === undefined) throw noReport(path, 'found no JSON');
+  const problem = (await createValidator('report'))(report);
+  if (problem !== undefined) throw noReport(path, problem);
+  return report as Report;
+}
+
+function jsonIn(text: string): unknown {
   try {
-    const report: unknown = JSON.parse(await readFile(path, 'utf8'));
-    const problem = (await createValidator('report'))(report);
-    if (problem === undefined) return report as Report;
-    throw new Error(problem);
-  } catch (cause) {
-    throw new ConvertError(
-      'USAGE',
-      `setting variables of the guest: reading ${path}: ${cause instanceof Error ? cause.message : cause}; wanted the report of the disk`,
-      { cause, hint: 'build the disk again: osv-convert build REF -o FILE --env NAME=VALUE' },
-    );
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
+}
+
+function noReport(path: string, problem: string, cause?: unknown): ConvertError {
+  return new ConvertError(
+    'USAGE',
+    `setting variables of the guest: reading ${path}: ${problem}; wanted the report of the disk`,
+    { cause, hint: 'build the disk again: osv-convert build REF -o FILE --env NAME=VALUE' },
+  );
 }

@@ -11,6 +11,7 @@ import { parseMachineId } from '../machines/machine-id.ts';
 import type { Report } from '../report.ts';
 import { parseCpus } from '../run/machine.ts';
 import { shellWord } from '../shell-word.ts';
+import { unreadReason } from '../unread-file.ts';
 import { dataOf } from './data-options.ts';
 import { type GuestOptions, guestWishesOf } from './guest-options.ts';
 import { type HardwareOptions, hardwareOf } from './hardware-options.ts';
@@ -20,7 +21,6 @@ import { machineRoot, type RootOptions, stateLine } from './machine-session.ts';
 import type { Session } from './session.ts';
 import { type ObtainOptions, pullOptionsOf } from './source-options.ts';
 import { parseSize } from './units.ts';
-import { unreadReason } from './unread-file.ts';
 
 export interface CreateCommandOptions
   extends ObtainOptions,

@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { type FileHandle, open } from 'node:fs/promises';
 import { ConvertError } from '../error.ts';
 import type { Variables } from '../oci/execution.ts';
+import { unreadReason } from '../unread-file.ts';
 import { problemOfName } from './env.ts';
-import { unreadReason } from './unread-file.ts';
 
 /** A command line on a disk has 32 KiB. */
 const fileCap = 1 << 20;

@@ -35,4 +35,5 @@ Formats, by the name of the file:
   vhd            .vhd         Azure, Hyper-V (fixed, whole MiB)
   gce            .tar.gz      Google Compute Engine (disk.raw of whole GiB)
   ova            .ova         VMware, VirtualBox: with 1 GiB and 1 processor
-  containerdisk  store:NAME   KubeVirt: an image in the store, for push`;
+  containerdisk  store:NAME   KubeVirt: an image in the store, for push
+Any other name is that of a raw disk.`;

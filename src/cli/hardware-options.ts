@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { parseCpus, parseMemory } from '../run/machine.ts';
 import { type NetworkWish, parseNetwork } from '../run/parse-network.ts';
-import { type PortForward, parsePortForward } from '../run/port-forward.ts';
+import { type PortForward, parsePortForwards } from '../run/port-forward.ts';
 import type { VmmKind } from '../run/run-machine.ts';
 import { collect } from './env.ts';
 
@@ -75,7 +75,7 @@ export function hardwareOf({
     memory: parseMemory(memory),
     cpus: parseCpus(cpus),
     accelerator: accel,
-    forwards: publish.map(parsePortForward),
+    forwards: parsePortForwards(publish),
     networks: network.map(parseNetwork),
     verbose: verbose ?? false,
     vmm,

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import { ConvertError } from '../error.ts';
 import type { AppSummary, Inspection } from '../inspect.ts';
+import { shellWord } from '../shell-word.ts';
 import { formatBytes, formatTable, printable, printableLines, quoteWords } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
 import {
@@ -7,7 +9,9 @@ import {
   addOtherGuestOptions,
   type GuestOptions,
   guestWishesOf,
+  imageOnlyOptions,
 } from './guest-options.ts';
+import { type GivenOption, givenOptionsOf } from './image-only.ts';
 import { addObtainOptions, type ObtainOptions, pullOptionsOf } from './source-options.ts';
 
 interface InspectCommandOptions extends ObtainOptions, Omit<GuestOptions, 'env'> {
@@ -39,6 +43,7 @@ export function defineInspect(command: Command): void {
 const help = `
 Options on what is started and what goes into the guest are those of build
 (osv-convert build --help); --env is not: variables come with --env-file here.
+What goes into the guest, --memory and --kernel count with --env only.
 
 Examples:
   osv-convert inspect registry.example/shop:3
@@ -50,6 +55,7 @@ async function inspectCommand(
   { env: isAsked, ...options }: InspectCommandOptions,
   command: Command,
 ): Promise<void> {
+  if (!isAsked) refuseGuestOptions(ref, givenOptionsOf(command));
   const { withSession } = await import('./session.ts');
   const { inspect } = await import('../inspect.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
@@ -68,6 +74,28 @@ async function inspectCommand(
     const { environment } = inspection;
     await print(inspection, environment ? environmentText(environment) : textOf(inspection));
   });
+}
+
+/** What is started is told of an image by itself, too. */
+const ofStart: readonly string[] = ['entrypoint', 'cmd', 'workdir'];
+
+const ofGuest: readonly string[] = [
+  ...['kernel', 'memory', 'volume', 'share'],
+  ...imageOnlyOptions.filter((name) => !ofStart.includes(name)),
+];
+
+/**
+ * Nothing but the environment of the guest depends on them.
+ * @throws ConvertError `USAGE`.
+ */
+function refuseGuestOptions(ref: string, given: readonly GivenOption[]): void {
+  const vain = given.filter(({ name }) => ofGuest.includes(name)).map(({ flag }) => flag);
+  if (vain.length === 0) return;
+  throw new ConvertError(
+    'USAGE',
+    `inspecting ${ref}: found ${vain.join(', ')} without --env, wanted both or neither`,
+    { hint: `osv-convert inspect ${shellWord(ref)} --env ${vain.join(' … ')} …` },
+  );
 }
 
 type Entry = NonNullable<Inspection['environment']>[number];

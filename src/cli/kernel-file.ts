@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ConvertError } from '../error.ts';
 import type { KernelSourceFile } from '../osv/kernels.ts';
-import { unreadReason } from './unread-file.ts';
+import { unreadReason } from '../unread-file.ts';
 
 /** @throws ConvertError `USAGE` for a file that cannot be read. */
 export async function readKernelFile(path: string): Promise<KernelSourceFile> {

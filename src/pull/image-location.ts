@@ -1,11 +1,7 @@
-import { statSync } from 'node:fs';
-import { openFileAccess } from '../disk/file-access.ts';
-import { hasBootSignature, sectorSize } from '../disk/mbr.ts';
-import { formatOf } from '../disk/open-disk.ts';
 import { ConvertError } from '../error.ts';
 import { type Location, parseLocation } from '../oci/location.ts';
-import { isRofs } from '../rofs/format.ts';
 import { shellWord } from '../shell-word.ts';
+import { isDisk, withNamesake } from './namesake.ts';
 
 /**
  * Reads a reference as `parseLocation` does, but for the path of a disk, of which a registry would be asked
@@ -20,23 +16,11 @@ export function parseImageLocation(text: string): Location {
       { hint: `osv-convert disk inspect ${shellWord(text)}` },
     );
   }
-  return parseLocation(text);
+  try {
+    return parseLocation(text);
+  } catch (error) {
+    throw withNamesake(text, error);
+  }
 }
 
 const looksLikeDisk = /^\.{0,2}\/|\.(?:raw|img|qcow2|vmdk|vdi|vhd|rofs)$/;
-
-/** False for what cannot be read: whoever opens it tells why. */
-function isDisk(path: string): boolean {
-  try {
-    if (!statSync(path).isFile()) return false;
-    const file = openFileAccess(path);
-    try {
-      const head = file.read(0, sectorSize);
-      return formatOf(file) !== 'raw' || hasBootSignature(head) || isRofs(head);
-    } finally {
-      file.close();
-    }
-  } catch {
-    return false;
-  }
-}

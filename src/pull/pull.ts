@@ -15,6 +15,7 @@ import { withHealing } from './heal.ts';
 import { loadImage, type StoredImage } from './image.ts';
 import { parseImageLocation } from './image-location.ts';
 import { type LockedImage, type LockFile, lockedDigests, lockMismatch } from './lock-file.ts';
+import { withNamesake } from './namesake.ts';
 import { type OpenImageOptions, openImage } from './open-image.ts';
 import { chooseManifest, readStored } from './resolve-image.ts';
 import { lookInStore, type Sought } from './stored-image.ts';
@@ -61,12 +62,12 @@ export async function obtain(
   const platform = platformOf(options);
   const isNamed = location.transport === 'registry' || location.transport === 'store';
   if (!isNamed || (options.pull ?? 'missing') !== 'missing') {
-    return onlyOne(await pullOnce(store, location, [platform], options));
+    return onlyOne(await pullOnce(store, text, [platform], options));
   }
   const found = await lookInStore(store, soughtOf(location, platform, options), options);
   if ('image' in found) return found.image;
   // What the store lacks of an image is fetched of that one, whatever its name means by now.
-  return onlyOne(await pullOnce(store, location, [platform], options, found.manifest));
+  return onlyOne(await pullOnce(store, text, [platform], options, found.manifest));
 }
 
 /**
@@ -95,12 +96,26 @@ export async function pullPlatforms(
   platforms: readonly Platform[],
   options: PullOptions,
 ): Promise<Pulled> {
-  const location = parseImageLocation(text);
-  return await withHealing(store, options, () => pullOnce(store, location, platforms, options));
+  return await withHealing(store, options, () => pullOnce(store, text, platforms, options));
 }
 
 /** `known` is what the name is to mean, whatever it means at its registry. */
 async function pullOnce(
+  store: Store,
+  text: string,
+  platforms: readonly Platform[],
+  options: PullOptions,
+  known?: Digest,
+): Promise<Pulled> {
+  const location = parseImageLocation(text);
+  try {
+    return await pullFrom(store, location, platforms, options, known);
+  } catch (error) {
+    throw location.transport === 'registry' ? withNamesake(text, error) : error;
+  }
+}
+
+async function pullFrom(
   store: Store,
   location: Location,
   platforms: readonly Platform[],

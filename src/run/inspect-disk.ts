@@ -29,7 +29,8 @@ type Report = Omit<DiskFacts, 'format'>;
 
 const architectures: readonly KernelArchitecture[] = ['x86_64', 'aarch64'];
 
-const reportCap = 256 << 20;
+/** In bytes, of the file beside a disk: anything may lie there. */
+export const reportCap = 256 << 20;
 
 /** Command line in the sectors behind the boot sector, as in `src/disk`. */
 const commandLineOffset = 512;

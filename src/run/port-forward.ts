@@ -14,6 +14,36 @@ export interface PortForward {
 /** Only this machine reaches the guest unless the user says otherwise. */
 const loopback = '127.0.0.1';
 
+/** All addresses of the host. */
+const everyAddress = '0.0.0.0';
+
+/**
+ * Reads the ports of one machine, each as `parsePortForward` does.
+ * @throws ConvertError `USAGE`, also for two that are the same port of the host.
+ */
+export function parsePortForwards(texts: readonly string[]): readonly PortForward[] {
+  const forwards = texts.map(parsePortForward);
+  for (const [at, forward] of forwards.entries()) {
+    const first = forwards.slice(0, at).findIndex((other) => isSamePort(other, forward));
+    if (first === -1) continue;
+    const { protocol, guestPort } = forward;
+    throw new ConvertError(
+      'USAGE',
+      `reading the ports to forward: found ${texts[first]} and ${texts[at]}, wanted each port of the host once`,
+      { hint: `-p 0:${guestPort}${protocol === 'udp' ? '/udp' : ''} takes a port that is free` },
+    );
+  }
+  return forwards;
+}
+
+/** Whether the host cannot listen at both: what has every address has each. */
+function isSamePort(one: PortForward, other: PortForward): boolean {
+  if (one.hostPort === 0 || one.hostPort !== other.hostPort) return false;
+  if (one.protocol !== other.protocol) return false;
+  const addresses = [one.hostAddress, other.hostAddress];
+  return addresses[0] === addresses[1] || addresses.includes(everyAddress);
+}
+
 /** Reads `[HOSTIP:]HOST:GUEST[/tcp|/udp]`. @throws ConvertError `USAGE`. */
 export function parsePortForward(text: string): PortForward {
   const [ports = '', protocol = 'tcp', ...rest] = text.split('/');

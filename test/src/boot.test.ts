@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
@@ -122,6 +123,31 @@ describe('planMachine', () => {
       await expect(planned).rejects.toMatchObject({
         code: 'KERNEL_NOT_FOUND',
         message: expect.stringContaining(wish),
+      });
+    },
+  );
+
+  it.each([
+    ['is missing', undefined, 'found no such file'],
+    ['is a pipe', 'mkfifo', 'found no file'],
+    ['is cut short', '{"disk": ', 'found no JSON'],
+    ['is something else', '[]', 'at the top: found'],
+  ])(
+    'says in words of its own that the report %s when a variable is set',
+    async (_what, text, found) => {
+      const disk = await writeDisk('web.raw', {});
+      await rm(`${disk}.json`);
+      if (text === 'mkfifo') execFileSync('mkfifo', [`${disk}.json`]);
+      else if (text !== undefined) await writeFile(`${disk}.json`, text);
+      await addKernel(store, [{ name: 'loader-stripped.elf', bytes: fakeKernelElf() }], {
+        setDefault: true,
+      });
+      const message = `setting variables of the guest: reading ${disk}.json: ${found}`;
+      await expect(
+        planMachine(store, disk, { ...options, env: new Map([['A', '1']]) }),
+      ).rejects.toMatchObject({
+        code: 'USAGE',
+        message: expect.stringContaining(message),
       });
     },
   );

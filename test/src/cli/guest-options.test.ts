@@ -2,10 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseEnv } from '../../../src/cli/env.ts';
 import { readEnvFile } from '../../../src/cli/env-file.ts';
 import { guestWishesOf, variablesOf } from '../../../src/cli/guest-options.ts';
+import { defineInspect } from '../../../src/cli/inspect.ts';
 import { shownCommandLine } from '../../../src/cli/shown-command-line.ts';
 import { parseWords } from '../../../src/cli/words.ts';
 import { overrideExecution } from '../../../src/oci/execution.ts';
@@ -172,5 +174,32 @@ describe('shownCommandLine', () => {
     expect(shown).toContain('--env=PATH=/bin --env=KEY=*** ');
     expect(shown).not.toContain('hush');
     expect(await shownCommandLine(report)).toBe('as it is');
+  });
+});
+
+describe('defineInspect', () => {
+  function inspect(...words: string[]): Promise<unknown> {
+    const command = new Command('inspect').exitOverride();
+    defineInspect(command);
+    return command.parseAsync(['--store', '/dev/null/store', ...words], { from: 'user' });
+  }
+
+  it.each([
+    [['--kernel', 'k'], '--kernel'],
+    [['--runtime', 'auto', '--memory', '1G', '--cmd', 'x'], '--runtime, --memory'],
+    [['--share', '/data', '--keep', '/x'], '--keep, --share'],
+  ])('refuses %j when --env is missing', async (options, found) => {
+    await expect(inspect('my web', ...options)).rejects.toMatchObject({
+      code: 'USAGE',
+      message: `inspecting my web: found ${found} without --env, wanted both or neither`,
+      hint: `osv-convert inspect 'my web' --env ${found.replace(', ', ' … ')} …`,
+    });
+  });
+
+  it.each([
+    ['--env', '--kernel', 'k', '--runtime', 'auto'],
+    ['--entrypoint', 'a', '--cmd', 'b', '--workdir', '/c', '--env-file', '/dev/null'],
+  ])('goes on to the store when it is given %s %s %s', async (...options) => {
+    await expect(inspect('web', ...options)).rejects.toMatchObject({ code: 'STORE_UNUSABLE' });
   });
 });

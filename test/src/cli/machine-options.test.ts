@@ -53,6 +53,13 @@ describe('hardwareOf and machineWishesOf', () => {
   ])('refuses %s %s', (option, value) => {
     expect(() => wishes(option, value)).toThrow(expect.objectContaining({ code: 'USAGE' }));
   });
+
+  it('refuses ports when two of them are the same one of the host', () => {
+    const message = expect.stringContaining('found 80:80 and 0.0.0.0:80:81,');
+    expect(() => wishes('-p', '80:80', '-p', '0.0.0.0:80:81')).toThrow(
+      expect.objectContaining({ code: 'USAGE', message }),
+    );
+  });
 });
 
 describe('settleEnd', () => {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { chooseAccelerator, probeKvm } from '../../../src/run/accelerator.ts';
 import { inspectDisk } from '../../../src/run/inspect-disk.ts';
 import { chooseBoot, parseCpus, parseMemory, withLoaderOptions } from '../../../src/run/machine.ts';
-import { parsePortForward } from '../../../src/run/port-forward.ts';
+import { parsePortForward, parsePortForwards } from '../../../src/run/port-forward.ts';
 import { digestOf } from '../../../store/index.ts';
 
 let folder: string;
@@ -42,6 +42,28 @@ describe('parsePortForward', () => {
     '8 0:80',
   ])('refuses %j', (text) => {
     expect(() => parsePortForward(text)).toThrow(expect.objectContaining({ code: 'USAGE' }));
+  });
+});
+
+describe('parsePortForwards', () => {
+  it.each([
+    [['80:80', '80:81'], '-p 0:81 takes a port that is free'],
+    [['8080:1', '80:80', '127.0.0.1:80:80/tcp'], '-p 0:80 takes a port that is free'],
+    [['53:53/udp', '0.0.0.0:53:54/udp'], '-p 0:54/udp takes a port that is free'],
+    [['0.0.0.0:80:80', '192.0.2.1:80:81'], '-p 0:81 takes a port that is free'],
+  ])('refuses %j, naming the last and the one before it that is the same port', (texts, hint) => {
+    expect(() => parsePortForwards(texts)).toThrow(
+      expect.objectContaining({
+        code: 'USAGE',
+        message: `reading the ports to forward: found ${texts.at(-2)} and ${texts.at(-1)}, wanted each port of the host once`,
+        hint,
+      }),
+    );
+  });
+
+  it('reads all when ports are free ones, or differ in number, protocol or address', () => {
+    const texts = ['0:80', '0:80', '80:80', '81:80', '80:80/udp', '127.0.0.2:80:80'];
+    expect(parsePortForwards(texts)).toEqual(texts.map(parsePortForward));
   });
 });
 

@@ -1,4 +1,4 @@
-/** Why a file that was named on the command line could not be read, as an error tells what it found. */
+/** Why a file could not be read, as an error tells what it found in its place. */
 export function unreadReason(cause: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'no file';
   return (
