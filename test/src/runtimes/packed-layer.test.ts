@@ -68,16 +68,20 @@ test('packOnce keeps nothing when a file is changed while others are packed', as
       changed: statSync(source).ctimeMs,
     }) as const;
   const last = entryOf('b', second);
-  // When the second file is read, an update puts a new one of the same size in the place of the first.
+  const changing = entryOf('a', first);
+  // When the second file is read, an update puts a new one of the same size in the place of the first. One
+  // in the same tick of the clock of files could not be told from it.
   const updating: Files = {
     ...hostFiles,
     read(path, use) {
-      writeFileSync(`${first}.new`, 'new');
-      renameSync(`${first}.new`, first);
+      do {
+        writeFileSync(`${first}.new`, 'new');
+        renameSync(`${first}.new`, first);
+      } while (statSync(first).ctimeMs === changing.changed);
       return hostFiles.read(path, use);
     },
   };
-  const entries = [entryOf('a', first), { ...last, files: updating }];
+  const entries = [changing, { ...last, files: updating }];
   const store = await openMemoryStore();
   await expect(packOnce(store, { entries, size: 6, key: 'a-key' }, {})).rejects.toMatchObject({
     code: 'RUNTIME_NOT_FOUND',
