@@ -4,6 +4,7 @@ import type { Limits } from '../store/index.ts';
 import { ConvertError } from './error.ts';
 import { parsePlatform } from './oci/platform.ts';
 import { parseReference } from './oci/reference.ts';
+import { unreadReason } from './unread-file.ts';
 
 /** A user's settings: `schemas/config.schema.json`, its references and platform checked too. */
 export interface Config {
@@ -37,8 +38,7 @@ export const emptyConfig: Config = { mirrors: {} };
 export async function readConfig(path: string, missing: 'allowed' | 'refused'): Promise<Config> {
   const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     if (missing === 'allowed' && cause.code === 'ENOENT') return undefined;
-    const found = foundInstead[cause.code ?? ''] ?? cause.code ?? cause.message;
-    throw invalid(path, `found ${found}, wanted a file`, cause);
+    throw invalid(path, `found ${unreadReason(cause)}, wanted a file`, cause);
   });
   if (text === undefined) return emptyConfig;
   let value: unknown;
@@ -53,12 +53,6 @@ export async function readConfig(path: string, missing: 'allowed' | 'refused'): 
   checkNames(path, config);
   return config;
 }
-
-const foundInstead: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file',
-  EISDIR: 'a folder',
-  EACCES: 'a file this user may not read',
-};
 
 /** A misspelt registry would be a mirror that is silently never asked. */
 function checkNames(path: string, { platform, mirrors }: Config): void {

@@ -90,12 +90,15 @@ function packageObjection(from: string, target: string): string | undefined {
     : `${name} lives in ${homes}`;
 }
 
+/** Errors, and the words that they are told in. */
+const words = new Set(['src/error.ts', 'src/shell-word.ts', 'src/unread-file.ts']);
+
 /**
  * Errors, and the words of their hints, come before the stages, events and configuration before those that use them, the
  * pipeline after them, the command line last.
  */
 function stageOf(file: string): number {
-  if (file === 'src/error.ts' || file === 'src/shell-word.ts') return -1;
+  if (words.has(file)) return -1;
   if (file === 'src/event.ts' || file === 'src/config.ts') return stages.indexOf('pull');
   const folder = /^src\/([^/]+)\//.exec(file)?.[1];
   if (folder === undefined) return stages.length;

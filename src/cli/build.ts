@@ -58,6 +58,7 @@ Examples:
   osv-convert build shop:3 -o shop.img --keep /usr/share/fonts --drop '*.pdb'`;
 
 async function buildCommand(ref: string, options: BuildOptions, command: Command): Promise<void> {
+  // Two files are written, and not in the order of their bytes.
   const instead = '-o disk.img, or -o ./- for a file of that name';
   refuseStream('writing the disk', options.output, 'stdout', instead);
   refuseSources(dataOf(options));
@@ -92,7 +93,6 @@ async function usualRecords() {
   return openBuildRecords(buildsFolder(process.env));
 }
 
-/** Two files are written, and not in the order of their bytes. */
 function textOf(
   head: string,
   { output, boot }: BuildOptions,
