@@ -31,9 +31,15 @@ export interface StaticAddress {
   readonly dns?: string;
 }
 
-/** Options of OSv's loader that set the static addresses of a machine's cards, in their order. */
+/**
+ * Options of OSv's loader that set the addresses of a machine's cards, in their order. Several cards on
+ * QEMU's own networks are told what its DHCP would give them: by DHCP the kernel starts the app as soon as
+ * one card has an address (core/dhcp.cc), and the others get theirs some time later.
+ */
 export function addressOptions(networks: readonly Network[]): readonly string[] {
-  const addresses = networks.flatMap(({ address }) => (address === undefined ? [] : [address]));
+  const addresses = isForetold(networks)
+    ? networks.map(addressByQemu)
+    : networks.flatMap(({ address }) => (address === undefined ? [] : [address]));
   const gateway = addresses.find((address) => address.gateway !== undefined)?.gateway;
   const dns = addresses.find((address) => address.dns !== undefined)?.dns;
   return [
@@ -41,6 +47,35 @@ export function addressOptions(networks: readonly Network[]): readonly string[] 
     ...(gateway === undefined ? [] : [`--defaultgw=${gateway}`]),
     ...(dns === undefined ? [] : [`--nameserver=${dns}`]),
   ];
+}
+
+type UserNetwork = Extract<Network, { readonly kind: 'user' }>;
+
+/** Whether DHCP would tell nothing that is not known: a host name comes by DHCP alone. */
+function isForetold(networks: readonly Network[]): networks is readonly UserNetwork[] {
+  return (
+    networks.length > 1 &&
+    networks.every(
+      (network) =>
+        network.kind === 'user' && network.address === undefined && network.hostname === undefined,
+    )
+  );
+}
+
+/** On a restricted network QEMU's DHCP names neither a gateway nor a server of names. */
+function addressByQemu({ restrict }: UserNetwork, at: number): StaticAddress {
+  return {
+    ...{ ip: userAddress(at, 15), prefix: userPrefix },
+    ...(!restrict && { gateway: userAddress(at, 2), dns: userAddress(at, 3) }),
+  };
+}
+
+/** Bits of the network that QEMU's user networks have where nothing else is said. */
+export const userPrefix = 24;
+
+/** Address `host` in the user network of the card numbered `at`: QEMU's own first one, and those that follow it. */
+export function userAddress(at: number, host: number): string {
+  return `10.0.${2 + at}.${host}`;
 }
 
 /** The address of the network that `ip` is in. */

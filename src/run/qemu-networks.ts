@@ -1,4 +1,4 @@
-import { type Network, networkOf } from './network.ts';
+import { type Network, networkOf, userAddress, userPrefix } from './network.ts';
 import type { PortForward } from './port-forward.ts';
 
 /**
@@ -36,7 +36,7 @@ function backend(network: Network, at: number): string {
 
 /** QEMU has the same addresses on all its networks, 10.0.2.0/24, which a guest with several would confuse. */
 function otherNetwork(at: number): string[] {
-  return at === 0 ? [] : [`net=10.0.${2 + at}.0/24`];
+  return at === 0 ? [] : [`net=${userAddress(at, 0)}/${userPrefix}`];
 }
 
 /** QEMU's side of the network the guest has its address in. Servers of names outside are reached as they are. */

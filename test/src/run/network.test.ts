@@ -136,8 +136,29 @@ describe('addressOptions', () => {
     ]);
   });
 
-  it('says nothing when addresses come by DHCP', () => {
-    expect(addressOptions(plan(['user']))).toEqual([]);
+  it('tells several cards on user networks what DHCP would give them', () => {
+    expect(addressOptions(plan(['user', 'user']))).toEqual([
+      '--ip=eth0,10.0.2.15,255.255.255.0',
+      '--ip=eth1,10.0.3.15,255.255.255.0',
+      '--defaultgw=10.0.2.2',
+      '--nameserver=10.0.2.3',
+    ]);
+  });
+
+  it('leads out through the first network that leads out', () => {
+    expect(addressOptions(plan(['user,restrict', 'user'])).slice(2)).toEqual([
+      '--defaultgw=10.0.3.2',
+      '--nameserver=10.0.3.3',
+    ]);
+    expect(addressOptions(plan(['user,restrict', 'user,restrict']))).toHaveLength(2);
+  });
+
+  it.each([
+    { words: ['user'] },
+    { words: ['user', 'tap:t'] },
+    { words: ['user', 'user,hostname=web'] },
+  ])('says nothing of $words, whose addresses come by DHCP', ({ words }) => {
+    expect(addressOptions(plan(words))).toEqual([]);
   });
 });
 
