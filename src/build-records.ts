@@ -9,7 +9,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { openOutputFile, removeDrafts } from './disk/output-file.ts';
+import { removeDrafts } from './disk/drafts.ts';
+import { openOutputFile } from './disk/output-file.ts';
 import { openOwnFolder } from './disk/own-folder.ts';
 import type { RecordedOutput } from './recorded-output.ts';
 
@@ -67,9 +68,12 @@ const ownFolder = {
  * without.
  * @param limit how many are kept.
  */
-export function openBuildRecords(folder: string, limit = usualLimit): BuildRecords | undefined {
+export async function openBuildRecords(
+  folder: string,
+  limit = usualLimit,
+): Promise<BuildRecords | undefined> {
   try {
-    openOwnFolder({ path: folder, ...ownFolder });
+    await openOwnFolder({ path: folder, ...ownFolder });
     return recordsIn(folder, secretOf(folder), limit);
   } catch {
     return undefined;

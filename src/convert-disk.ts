@@ -3,8 +3,9 @@ import type { Digest, Store } from '../store/index.ts';
 import { readReport } from './boot.ts';
 import { imageOf } from './disk/access-pieces.ts';
 import type { Compression, OutputFormat } from './disk/formats.ts';
-import { hasBootCode, hasBootSignature, sectorSize } from './disk/mbr.ts';
-import { openWholeDisk, type ReadFormat, refusePacked } from './disk/open-disk.ts';
+import { sectorSize, startsFromBios } from './disk/mbr.ts';
+import { openWholeDisk, refusePacked } from './disk/open-disk.ts';
+import type { ReadFormat } from './disk/read-format.ts';
 import {
   architectureOf,
   machineOf,
@@ -56,7 +57,7 @@ export async function convertDisk(
   try {
     const { disk, format } = whole;
     refusePacked(whole, path);
-    refuseOutput(output, bootOf(disk.read(0, sectorSize)), compression);
+    refuseOutput(output, startsFromBios(disk.read(0, sectorSize)) ? 'bios' : 'direct', compression);
     await refuseItself(path, output);
     const report = await reportBeside(path, onEvent);
     const place = output.format === 'containerdisk' ? `store:${output.name}` : output.path;
@@ -86,11 +87,6 @@ export async function convertDisk(
   } finally {
     whole.close();
   }
-}
-
-/** A disk with partitions and no boot code is booted by who brings a kernel. */
-function bootOf(head: Uint8Array): 'bios' | 'direct' {
-  return hasBootSignature(head) && hasBootCode(head) ? 'bios' : 'direct';
 }
 
 /** By any of its names: what is read is not replaced. */

@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest, Store } from '../store/index.ts';
 import { storeContainerDisk } from './disk/container-disk.ts';
@@ -9,6 +8,7 @@ import { type ImageSource, type WriteImageOptions, writeImage } from './disk/out
 import { openOutputFile } from './disk/output-file.ts';
 import type { DiskOutput } from './disk-target.ts';
 import type { Report } from './report.ts';
+import { makeTemporaryFolder } from './run/work-folder.ts';
 
 /** The size of a disk of `size` bytes in this format. @throws ConvertError `DISK_UNSUPPORTED`. */
 export function sizeIn(format: OutputFormat, size: number): number {
@@ -55,7 +55,7 @@ export async function writeDiskOutput(
     const { size, bytes, identity } = written;
     return { size, bytes, identity };
   }
-  const folder = await mkdtemp(join(tmpdir(), 'osv-convert-disk-'));
+  const folder = await makeTemporaryFolder();
   try {
     const path = join(folder, 'disk.qcow2');
     // What is pushed and pulled should be small, and its layer is stored as it is.

@@ -11,7 +11,8 @@ const transport = 'store:';
 
 /**
  * Reads where a disk is to go: `store:NAME`, or a file, whose name tells the format where none is given.
- * @throws ConvertError `USAGE` where format and place do not fit; `REFERENCE_INVALID` for a name that is none.
+ * @throws ConvertError `USAGE` where format and place do not fit, or a name tells of what is not written;
+ * `REFERENCE_INVALID` for a name that is none.
  */
 export function parseDiskOutput(text: string, format?: OutputFormat): DiskOutput {
   const isStore = text.startsWith(transport);

@@ -1,11 +1,13 @@
 import { type Digest, decodeName, type Store } from '../store/index.ts';
 import { imageOf } from './disk/access-pieces.ts';
 import { type KernelDisk, readKernelDisk, withCommandLine, withLoader } from './disk/edit.ts';
-import { compressionOf } from './disk/edit-form.ts';
 import { refuseInUse } from './disk/edit-use.ts';
-import { openWholeDisk, type ReadFormat } from './disk/open-disk.ts';
+import { openWholeDisk } from './disk/open-disk.ts';
 import { writeImage } from './disk/output.ts';
 import { openOutputFile } from './disk/output-file.ts';
+import { compressionOf } from './disk/qcow2-compression.ts';
+import { refuseSnapshots } from './disk/qcow2-snapshots.ts';
+import type { ReadFormat } from './disk/read-format.ts';
 import { writeReport } from './disk-output.ts';
 import { ConvertError } from './error.ts';
 import type { OnEvent } from './event.ts';
@@ -116,6 +118,7 @@ async function edit(
   change: (disk: KernelDisk) => Promise<Change>,
 ): Promise<EditedDisk> {
   refuseInUse(path);
+  refuseSnapshots(path);
   for (const output of [path, `${path}.json`]) openOutputFile(output).discard();
   const { disk: old, format, close } = await openWholeDisk(path);
   try {
@@ -180,6 +183,6 @@ async function refuseUnsuitable(path: string, kernel: Kernel): Promise<void> {
   throw new ConvertError(
     'KERNEL_UNSUITABLE',
     `replacing the kernel of ${path}: found kernel ${kernel.name} (${lack.text}), wanted one for x86_64 with hidden symbols, as the app needs it`,
-    { hint: 'osv-convert kernel ls shows others; or: --force' },
+    { hint: 'osv-convert kernel ls\nor all the same: --force' },
   );
 }

@@ -33,7 +33,9 @@ Formats, by the name of the file:
   vmdk           .vmdk        VMware (streamOptimized)
   vdi            .vdi         VirtualBox
   vhd            .vhd         Azure, Hyper-V (fixed, whole MiB)
+  vhd-dynamic                 Hyper-V: the same, without its zeros
   gce            .tar.gz      Google Compute Engine (disk.raw of whole GiB)
   ova            .ova         VMware, VirtualBox: with 1 GiB and 1 processor
   containerdisk  store:NAME   KubeVirt: an image in the store, for push
-Any other name is that of a raw disk.`;
+Any other name is that of a raw disk, but names of other kinds of files (.vhdx,
+.iso, .gz and such) are refused without --format.`;

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, type Stats, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { frameOf } from './disk-frame.ts';
-import { openOutputFile, removeDrafts } from './output-file.ts';
+import { removeDrafts } from './drafts.ts';
+import { openOutputFile } from './output-file.ts';
 import { openOwnFolder } from './own-folder.ts';
 
 /** Raw disks in a folder, by a key of all that went into them: `KEY.raw`, `KEY.raw.json`, `KEY.seal`. */
@@ -58,8 +59,8 @@ const ownFolder = {
 };
 
 /** @throws ConvertError `OUTPUT_UNUSABLE` where the folder cannot be used, as `openOwnFolder` says. */
-export function openDiskCache(folder: string): DiskCache {
-  openOwnFolder({ path: folder, ...ownFolder });
+export async function openDiskCache(folder: string): Promise<DiskCache> {
+  await openOwnFolder({ path: folder, ...ownFolder });
   const pathOf = (key: string): string => join(folder, `${key}.raw`);
   const sealOf = (key: string): string => join(folder, `${key}.seal`);
   const sealFor = (key: string): Seal => ({

@@ -1,5 +1,6 @@
 import { ConvertError } from '../error.ts';
 import { shellWord } from '../shell-word.ts';
+import { unreadHint } from '../unread-file.ts';
 
 /** A disk that says of itself what cannot be. `file` is its path. */
 export function invalidDisk(file: string, found: string, wanted: string): ConvertError {
@@ -35,7 +36,10 @@ export function unreadableDisk(file: string, found: string, cause?: unknown): Co
       { hint: `ls -l ${shellWord(file)}`, cause },
     );
   }
-  return new ConvertError('USAGE', `${opening}: found ${found}, wanted a file to read`, { cause });
+  return new ConvertError('USAGE', `${opening}: found ${found}, wanted a file to read`, {
+    hint: unreadHint(file, cause) ?? `ls -ld ${shellWord(file)}`,
+    cause,
+  });
 }
 
 function isForbidden(cause: unknown): boolean {

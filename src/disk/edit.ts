@@ -1,27 +1,26 @@
 import { ConvertError } from '../error.ts';
-import { kernelSizeCap } from '../osv/recognise.ts';
-import { shellWord } from '../shell-word.ts';
-import type { SyncAccess } from '../tree/access.ts';
-import { invalidDisk } from './disk-error.ts';
-import { assemble, bytesPart } from './edit-parts.ts';
 import {
-  hasBootSignature,
-  type Partition,
-  partitionIn,
-  sectorSize,
-  slotsIn,
-  withPartition,
-} from './mbr.ts';
-import { partOf } from './part.ts';
-import {
-  checkCommandLine,
+  commandLineOffset,
   countOffset,
   countUnit,
   kernelOffset,
   maxCommandLine,
-  partitionOffsetFor,
-  readBootSector,
-} from './plan.ts';
+} from '../osv/loader-layout.ts';
+import { kernelSizeCap } from '../osv/recognise.ts';
+import { shellWord } from '../shell-word.ts';
+import type { SyncAccess } from '../tree/access.ts';
+import { assemble, bytesPart } from './assemble.ts';
+import { invalidDisk } from './disk-error.ts';
+import {
+  type Partition,
+  partitionIn,
+  sectorSize,
+  slotsIn,
+  startsFromBios,
+  withPartition,
+} from './mbr.ts';
+import { partOf } from './part.ts';
+import { checkCommandLine, partitionOffsetFor, readBootSector } from './plan.ts';
 
 /** The head of a disk that has a kernel, and so can be changed without what is behind. */
 export interface KernelDisk {
@@ -33,15 +32,12 @@ export interface KernelDisk {
   readonly partition: Partition;
 }
 
-/** The boot code ends where the partition table begins; all zeros where nobody boots by it. */
-const bootCodeSize = 0x1b8;
 const tableOffset = 0x1be;
 const tableSize = 64;
 
-/** What a disk without boot code holds: partitions alone, or a ROFS alone. */
+/** Whether a BIOS finds one; a disk without holds partitions alone, or a ROFS alone. */
 export function hasKernel(disk: SyncAccess): boolean {
-  const head = disk.read(0, sectorSize);
-  return hasBootSignature(head) && head.subarray(0, bootCodeSize).some((byte) => byte !== 0);
+  return startsFromBios(disk.read(0, sectorSize));
 }
 
 /**
@@ -65,7 +61,7 @@ export function readKernelDisk(disk: SyncAccess, path: string): KernelDisk {
     const found = `a partition up to byte ${partition.offset + partition.size}`;
     throw invalidDisk(path, found, `its end within the ${disk.size} bytes of the disk`);
   }
-  const area = head.subarray(sectorSize, sectorSize + maxCommandLine + 1);
+  const area = head.subarray(commandLineOffset, commandLineOffset + maxCommandLine + 1);
   const end = area.indexOf(0);
   const commandLine = end === -1 ? area : area.subarray(0, end);
   const bare = Buffer.from(head.subarray(0, sectorSize));
@@ -83,10 +79,10 @@ export function readKernelDisk(disk: SyncAccess, path: string): KernelDisk {
  */
 export function withCommandLine({ disk }: KernelDisk, line: Uint8Array): SyncAccess {
   checkCommandLine(line);
-  const end = sectorSize + maxCommandLine + 1;
+  const end = commandLineOffset + maxCommandLine + 1;
   return assemble(disk.size, [
     bytesPart(0, disk.read(0, sectorSize)),
-    bytesPart(sectorSize, line),
+    bytesPart(commandLineOffset, line),
     { offset: end, access: partOf(disk, { offset: end, size: disk.size - end }) },
   ]);
 }

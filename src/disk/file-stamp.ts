@@ -48,7 +48,7 @@ export async function settledStamp(
     : undefined;
 }
 
-export function statAt(path: string): BigIntStats | undefined {
+function statAt(path: string): BigIntStats | undefined {
   try {
     const found = statSync(path, { bigint: true, throwIfNoEntry: false });
     return found?.isFile() ? found : undefined;

@@ -1,7 +1,17 @@
 import { ConvertError } from '../error.ts';
+import { refuseForeignEnding } from './foreign-endings.ts';
 
 /** Kinds of files that hold a disk. */
-export const diskFormats = ['raw', 'qcow2', 'vmdk', 'vdi', 'vhd', 'gce', 'ova'] as const;
+export const diskFormats = [
+  'raw',
+  'qcow2',
+  'vmdk',
+  'vdi',
+  'vhd',
+  'vhd-dynamic',
+  'gce',
+  'ova',
+] as const;
 
 export type DiskFormat = (typeof diskFormats)[number];
 
@@ -38,16 +48,23 @@ const rules: Readonly<Record<DiskFormat, FormatRules>> = {
   vdi: { endings: ['.vdi'], unit: 512, maxSize: 2 ** 49, takesDirect: true },
   // Azure wants whole MiB; Virtual Hard Disk Image Format Specification: 2040 GiB.
   vhd: { endings: ['.vhd'], unit: 2 ** 20, maxSize: 2040 * gib, takesDirect: true },
+  // Of the same size, so that either can be made of the other.
+  'vhd-dynamic': { endings: [], unit: 2 ** 20, maxSize: 2040 * gib, takesDirect: true },
   // Compute Engine, "Manually import boot disks": whole GiB.
   gce: { endings: ['.tar.gz', '.tgz'], unit: gib, maxSize: 2 ** 53, takesDirect: false },
   ova: { endings: ['.ova'], unit: 65_536, maxSize: 2 ** 41, takesDirect: false },
 };
 
-/** The format that a file called `name` is to have; raw where its ending tells nothing. */
+/**
+ * The format that a file called `name` is to have; raw where its ending tells nothing.
+ * @throws ConvertError `USAGE` where it tells of another kind of file, which is not written.
+ */
 export function formatOfName(name: string): DiskFormat {
   const lower = name.toLowerCase();
   const named = diskFormats.find((one) => rules[one].endings.some((end) => lower.endsWith(end)));
-  return named ?? 'raw';
+  if (named !== undefined) return named;
+  refuseForeignEnding(name);
+  return 'raw';
 }
 
 /**

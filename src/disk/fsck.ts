@@ -1,4 +1,11 @@
 import { commandLineFault } from '../osv/command-line-fault.ts';
+import {
+  commandLineOffset,
+  countOffset,
+  countUnit,
+  kernelOffset,
+  maxCommandLine,
+} from '../osv/loader-layout.ts';
 import { createFindings, type Findings, type FsckFinding } from '../rofs/findings.ts';
 import { isRofs, superblockSize } from '../rofs/format.ts';
 import { fsckRofs, type RofsFinding } from '../rofs/fsck.ts';
@@ -25,12 +32,6 @@ export interface DiskCheck {
   readonly rofsOffset: number | undefined;
   readonly findings: readonly (DiskFinding | RofsFinding)[];
 }
-
-/** OSv, arch/x64/boot16.S: sectors 1 to 63 are the command line, the kernel begins at sector 128. */
-const commandLineSize = 63 * sectorSize;
-const kernelOffset = 65_536;
-const countOffset = 0x10;
-const countUnit = 32_768;
 
 /**
  * Everything on a disk for OSv, or in a ROFS alone, that contradicts itself or that OSv cannot use: the boot
@@ -116,7 +117,7 @@ function checkKernel(disk: SyncAccess, head: Buffer, findings: Findings<DiskRule
   if (count === 0 || end > disk.size) {
     const text = `found ${count} pieces, up to byte ${end}, wanted at least 1, and all within ${disk.size}`;
     findings.add('kernel-count', countOffset, () => text);
-    return sectorSize + commandLineSize;
+    return commandLineOffset + maxCommandLine + 1;
   }
   const magic = Buffer.from(disk.read(kernelOffset, 4));
   if (magic.toString('latin1') !== '\x7fELF') {
@@ -128,16 +129,16 @@ function checkKernel(disk: SyncAccess, head: Buffer, findings: Findings<DiskRule
 }
 
 function checkCommandLine(disk: SyncAccess, findings: Findings<DiskRule>): void {
-  const area = disk.read(sectorSize, commandLineSize);
+  const area = disk.read(commandLineOffset, maxCommandLine + 1);
   const length = area.indexOf(0);
   if (length === -1) {
     const text = `found no NUL in ${area.length} bytes, wanted one at the end of the command line`;
-    findings.add('command-line-end', sectorSize, () => text);
+    findings.add('command-line-end', commandLineOffset, () => text);
     return;
   }
   const fault = commandLineFault(area.subarray(0, length));
   if (fault === undefined) return;
-  const offset = sectorSize + fault.offset;
+  const offset = commandLineOffset + fault.offset;
   if (fault.kind === 'empty') {
     findings.add('command-line-empty', offset, () => 'found no program, wanted one to run');
   } else {

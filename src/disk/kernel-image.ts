@@ -1,17 +1,12 @@
 import { ConvertError } from '../error.ts';
+import { commandLineOffset, hasImageMark, kernelOffset } from '../osv/loader-layout.ts';
 import type { SyncAccess } from '../tree/access.ts';
-import { assemble, bytesPart } from './edit-parts.ts';
+import { assemble, bytesPart } from './assemble.ts';
 import { partOf } from './part.ts';
-import { checkCommandLine, kernelOffset } from './plan.ts';
+import { checkCommandLine } from './plan.ts';
 
 /** OSv for aarch64 stops at a longer one, wherever it comes from (arch-dtb.cc, `max_cmdline` with its NUL). */
 export const imageCommandLineLimit = 1023;
-
-/** OSv, arch/aarch64/preboot.S: `cmdline_addr`; up to the kernel there is nothing else. */
-const commandLineOffset = 512;
-
-/** Linux, Documentation/arch/arm64/booting.rst. */
-const magicOffset = 56;
 
 /**
  * A loader.img for aarch64 with a command line of its own: a kernel that starts by itself wherever an arm64
@@ -21,8 +16,7 @@ const magicOffset = 56;
  */
 export function planKernelImage(loader: SyncAccess, commandLine: Uint8Array): SyncAccess {
   checkCommandLine(commandLine, imageCommandLineLimit, 'all that OSv takes on aarch64');
-  const magic = Buffer.from(loader.read(magicOffset, 4)).toString('latin1');
-  if (magic !== 'ARM\x64' || loader.size <= kernelOffset) {
+  if (!hasImageMark(loader.read(0, commandLineOffset)) || loader.size <= kernelOffset) {
     throw new ConvertError(
       'KERNEL_INVALID',
       `laying out the kernel: found a loader without the head of an arm64 Image, wanted one`,

@@ -40,6 +40,11 @@ export function hasBootCode(head: Uint8Array): boolean {
   return head.subarray(0, bootCodeSize).some((byte) => byte !== 0);
 }
 
+/** Whether a BIOS starts a disk that begins so; one that it does not is booted by who brings a kernel. */
+export function startsFromBios(head: Uint8Array): boolean {
+  return hasBootSignature(head) && hasBootCode(head);
+}
+
 /** Whether a disk that begins so has a boot sector: it ends in 55 aa. */
 export function hasBootSignature(head: Uint8Array): boolean {
   return head[signatureOffset] === 0x55 && head[signatureOffset + 1] === 0xaa;

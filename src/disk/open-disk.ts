@@ -5,14 +5,9 @@ import { invalidDisk, unsupportedDisk } from './disk-error.ts';
 import { openFileAccess } from './file-access.ts';
 import { type Kind, kindOf, kindReach } from './file-kind.ts';
 import { foreignHint, isComputeDisk, unpackingOf } from './foreign-hint.ts';
-import type { DiskFormat } from './formats.ts';
 import { hasBootSignature, partitionIn, sectorSize } from './mbr.ts';
 import { partOf } from './part.ts';
-import { openQcow2Access } from './qcow2-access.ts';
-import { isQcow2 } from './qcow2-header.ts';
-import { isVdi, openVdiAccess } from './vdi-access.ts';
-import { isVhd, openVhdAccess } from './vhd-access.ts';
-import { isVmdk, openVmdkAccess } from './vmdk-access.ts';
+import { diskIn, formatOf, type ReadFormat } from './read-format.ts';
 
 /** A finished disk, open for reading. */
 export interface OpenDisk {
@@ -28,11 +23,8 @@ export interface WholeDisk {
   close(): void;
 }
 
-/** Formats of files in which a disk is found again. */
-export type ReadFormat = Exclude<DiskFormat, 'gce' | 'ova'>;
-
 /**
- * Opens the disk at `path`, whatever is on it: raw, qcow2, streamOptimized vmdk, vdi, or fixed vhd.
+ * Opens the disk at `path`, whatever is on it: raw, qcow2, streamOptimized vmdk, vdi, or vhd, fixed or dynamic.
  * @throws ConvertError as `openDisk` does for the file itself.
  */
 export async function openWholeDisk(path: string): Promise<WholeDisk> {
@@ -45,36 +37,6 @@ export async function openWholeDisk(path: string): Promise<WholeDisk> {
     throw error;
   }
 }
-
-/** Of a file, by its first bytes and its last; raw where they tell of none. */
-export function formatOf(file: SyncAccess): ReadFormat {
-  if (isQcow2(file)) return 'qcow2';
-  if (isVmdk(file)) return 'vmdk';
-  if (isVdi(file)) return 'vdi';
-  return isVhd(file) ? 'vhd' : 'raw';
-}
-
-/**
- * The disk in a file of this format.
- * @throws ConvertError `DISK_UNSUPPORTED` for what is not read here, though QEMU may; `DISK_INVALID`.
- */
-export async function diskIn(
-  file: SyncAccess,
-  path: string,
-  format: ReadFormat,
-): Promise<SyncAccess> {
-  return await openFormat[format](file, path);
-}
-
-type Open = (file: SyncAccess, path: string) => SyncAccess | Promise<SyncAccess>;
-
-const openFormat: Readonly<Record<ReadFormat, Open>> = {
-  raw: (file) => file,
-  qcow2: openQcow2Access,
-  vmdk: openVmdkAccess,
-  vdi: openVdiAccess,
-  vhd: openVhdAccess,
-};
 
 /**
  * Opens the disk at `path` and finds its ROFS, in the partition where OSv looks for it: the second slot

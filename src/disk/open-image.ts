@@ -8,6 +8,7 @@ import { openQcow2 } from './qcow2.ts';
 import { openRaw } from './raw.ts';
 import { openVdi } from './vdi.ts';
 import { openVhd } from './vhd.ts';
+import { openDynamicVhd } from './vhd-dynamic.ts';
 import { openVmdk } from './vmdk.ts';
 
 export interface ImageOptions {
@@ -41,6 +42,8 @@ export async function openImage(
       return openVdi(file, size);
     case 'vhd':
       return openVhd(file, size);
+    case 'vhd-dynamic':
+      return openDynamicVhd(file, size);
     case 'gce':
       return openGce(appendTo(file), size);
     case 'ova':

@@ -1,12 +1,10 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { Contents } from '../tree/contents.ts';
-import { type DiskFormat, diskSizeIn, refuseCompression } from './formats.ts';
+import { diskSizeIn, refuseCompression } from './formats.ts';
 import { type ImageOptions, openImage } from './open-image.ts';
 import { type Committed, openOutputFile } from './output-file.ts';
 import type { DiskPlan } from './plan.ts';
 import { type Piece, pieces } from './segment.ts';
-
-export type { DiskFormat };
 
 /** Of the disk, in bytes, `size` being the whole. */
 export type OnWritten = (progress: { readonly written: number; readonly size: number }) => void;

@@ -8,6 +8,7 @@ import {
   statSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { nodeFiles, withLock } from '../../store/processes.ts';
 import { ConvertError } from '../error.ts';
 import { shellWord } from '../shell-word.ts';
 
@@ -30,10 +31,15 @@ const unfinished = 0o1000;
 /**
  * Makes a folder that only this user can enter, and all on the way to it. One that others could enter is closed to
  * them, and what is kept in it is removed: they may have put it there, or links that lead to theirs, or have read it.
- * A process that ends in the midst of that leaves the rest to the next.
+ * A process that ends in the midst of that leaves the rest to the next; others wait until it is done.
  * @throws ConvertError `OUTPUT_UNUSABLE` for one of another user, or that cannot be made, closed, or written.
  */
-export function openOwnFolder({ path, name, kept, isWritten = false }: OwnFolder): void {
+export async function openOwnFolder({
+  path,
+  name,
+  kept,
+  isWritten = false,
+}: OwnFolder): Promise<void> {
   const refusal = (found: string, wanted: string, cause?: unknown): ConvertError =>
     new ConvertError(
       'OUTPUT_UNUSABLE',
@@ -42,10 +48,14 @@ export function openOwnFolder({ path, name, kept, isWritten = false }: OwnFolder
     );
   try {
     mkdirSync(path, { recursive: true, mode: mine });
-    const { uid, mode } = statSync(path);
-    const user = process.getuid?.();
+    const [{ uid }, user] = [statSync(path), process.getuid?.()];
     if (uid !== user) throw refusal(`a folder of user ${uid}`, `one of user ${user}`);
-    if ((mode & (others | unfinished)) !== 0) close(path, kept);
+    if (!isClosed(path)) {
+      // Of two that find it open, the later would remove what the earlier, being done, puts into it.
+      await withLock(nodeFiles, join(path, 'closing.lock'), async () => {
+        if (!isClosed(path)) close(path, kept);
+      });
+    }
     if ((statSync(path).mode & others) !== 0) {
       throw refusal('a file system that lets others in', 'one that keeps modes of folders');
     }
@@ -54,6 +64,10 @@ export function openOwnFolder({ path, name, kept, isWritten = false }: OwnFolder
     if (cause instanceof ConvertError) throw cause;
     throw refusal(reasonOf(cause), 'a folder that this user can write to', cause);
   }
+}
+
+function isClosed(folder: string): boolean {
+  return (statSync(folder).mode & (others | unfinished)) === 0;
 }
 
 function close(folder: string, kept: RegExp): void {

@@ -1,4 +1,11 @@
 import { ConvertError } from '../error.ts';
+import {
+  commandLineOffset,
+  countOffset,
+  countUnit,
+  kernelOffset,
+  maxCommandLine,
+} from '../osv/loader-layout.ts';
 import type { RofsPlan } from '../rofs/plan.ts';
 import { rofsSegments } from '../rofs/write.ts';
 import type { SyncAccess } from '../tree/access.ts';
@@ -27,16 +34,6 @@ export interface BiosDisk {
 export interface DirectDisk {
   readonly rofs: RofsPlan;
 }
-
-/** The first sector holds code and partitions; the rest up to the kernel is read as command line. */
-export const kernelOffset = 65_536;
-
-/** OSv, arch/x64/boot16.S: 63 sectors are loaded, one byte of them is the NUL. */
-export const maxCommandLine = 63 * sectorSize - 1;
-
-/** OSv, arch/x64/boot16.S: `count32`, the kernel's length in 32 KiB, where imgedit.py setsize puts it. */
-export const countOffset = 0x10;
-export const countUnit = 32_768;
 
 /** scripts/build rounds the loader up to this. */
 const partitionAlignment = 2 * 1024 * 1024;
@@ -70,7 +67,7 @@ function planBios({ loader, commandLine, rofs }: BiosDisk): DiskPlan {
   return planOf('bios', partition, rofs, [
     bytesAt(0, withPartition(bootSector, partition)),
     // What the loader's own file has here, such as an older command line, is left behind.
-    bytesAt(sectorSize, commandLine),
+    bytesAt(commandLineOffset, commandLine),
     kernel,
   ]);
 }

@@ -1,4 +1,5 @@
 import type { SyncAccess } from '../tree/access.ts';
+import { accessOfBlocks } from './block-access.ts';
 import { invalidDisk } from './disk-error.ts';
 import { readQcow2Header } from './qcow2-header.ts';
 import { openInflater } from './qcow2-inflate.ts';
@@ -19,19 +20,6 @@ export async function openQcow2Access(file: SyncAccess, path: string): Promise<S
   /** By their number, the one that was used last at the end. */
   const tables = new Map<number, Buffer>();
 
-  function read(offset: number, length: number): Uint8Array {
-    const bytes = Buffer.alloc(Math.max(0, Math.min(length, size - offset)));
-    for (let done = 0; done < bytes.length; ) {
-      const at = offset + done;
-      const within = at % clusterSize;
-      const target = bytes.subarray(done, done + clusterSize - within);
-      fill(target, Math.floor(at / clusterSize), within);
-      done += target.length;
-    }
-    return bytes;
-  }
-
-  /** `target`, which is zeros, with bytes of one cluster of the disk. */
   function fill(target: Buffer, cluster: number, within: number): void {
     const table = tableAt(Math.floor(cluster / perTable));
     const entry = table?.readBigUInt64BE((cluster % perTable) * 8) ?? 0n;
@@ -75,7 +63,7 @@ export async function openQcow2Access(file: SyncAccess, path: string): Promise<S
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  return { size, read };
+  return accessOfBlocks(size, clusterSize, fill);
 }
 
 function isCompressed(entry: bigint): boolean {

@@ -1,4 +1,5 @@
 import type { SyncAccess } from '../tree/access.ts';
+import { accessOfBlocks } from './block-access.ts';
 import { conversionOf, invalidDisk, unsupportedDisk } from './disk-error.ts';
 import { blockSize, discarded, mapOffset, signature, unallocated, version } from './vdi.ts';
 
@@ -13,8 +14,9 @@ const types = [1, 2];
 const maxMapSize = 64 << 20;
 
 /**
- * The disk in a file that `isVdi`. Each place is checked when it is read; memory is the map.
- * @throws ConvertError `DISK_UNSUPPORTED` for other versions and kinds; `DISK_INVALID`, which `read` may throw.
+ * The disk in a file that `isVdi`. All places are checked beforehand, so that one that was cut short is known at
+ * once; memory is the map.
+ * @throws ConvertError `DISK_UNSUPPORTED` for other versions and kinds; `DISK_INVALID`.
  */
 export function openVdiAccess(file: SyncAccess, path: string): SyncAccess {
   const header = Buffer.from(file.read(0, mapOffset));
@@ -37,33 +39,27 @@ export function openVdiAccess(file: SyncAccess, path: string): SyncAccess {
     );
   }
 
+  requireBlocks();
+
+  /** One in the midst of the disk may be the last of the file. */
+  function requireBlocks(): void {
+    for (let block = 0; block * blockSize < size; block += 1) {
+      const entry = map.readUInt32LE(block * 4);
+      if (entry === unallocated || entry === discarded) continue;
+      const start = dataAt + entry * blockSize;
+      if (start + Math.min(blockSize, size - block * blockSize) <= file.size) continue;
+      const wanted = `its end within ${file.size} bytes`;
+      throw invalidDisk(path, `block ${block} at byte ${start}`, wanted);
+    }
+  }
+
   function fill(target: Buffer, block: number, within: number): void {
     const entry = map.readUInt32LE(block * 4);
     if (entry === unallocated || entry === discarded) return;
-    const start = dataAt + entry * blockSize + within;
-    if (start + target.length > file.size) {
-      throw invalidDisk(
-        path,
-        `block ${block} at byte ${start}`,
-        `its end within ${file.size} bytes`,
-      );
-    }
-    target.set(file.read(start, target.length));
+    target.set(file.read(dataAt + entry * blockSize + within, target.length));
   }
 
-  return {
-    size,
-    read(offset, length) {
-      const bytes = Buffer.alloc(Math.max(0, Math.min(length, size - offset)));
-      for (let done = 0; done < bytes.length; ) {
-        const within = (offset + done) % blockSize;
-        const target = bytes.subarray(done, done + blockSize - within);
-        fill(target, Math.floor((offset + done) / blockSize), within);
-        done += target.length;
-      }
-      return bytes;
-    },
-  };
+  return accessOfBlocks(size, blockSize, fill);
 }
 
 function refuseKinds(header: Buffer, path: string): void {

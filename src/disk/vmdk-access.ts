@@ -1,5 +1,6 @@
 import { inflateSync } from 'node:zlib';
 import type { SyncAccess } from '../tree/access.ts';
+import { accessOfBlocks } from './block-access.ts';
 import { conversionOf, invalidDisk, unsupportedDisk } from './disk-error.ts';
 import {
   grainMarkerSize,
@@ -73,20 +74,10 @@ export function openVmdkAccess(file: SyncAccess, path: string): SyncAccess {
     throw invalidDisk(path, found, `its end within ${file.size} bytes`);
   }
 
-  return {
-    size,
-    read(offset, length) {
-      const bytes = Buffer.alloc(Math.max(0, Math.min(length, size - offset)));
-      for (let done = 0; done < bytes.length; ) {
-        const within = (offset + done) % grain;
-        const target = bytes.subarray(done, done + grain - within);
-        const stored = grainAt(Math.floor((offset + done) / grain));
-        if (stored) target.set(stored.subarray(within, within + target.length));
-        done += target.length;
-      }
-      return bytes;
-    },
-  };
+  return accessOfBlocks(size, grain, (target, index, within) => {
+    const stored = grainAt(index);
+    if (stored) target.set(stored.subarray(within, within + target.length));
+  });
 }
 
 function inflated(packed: Uint8Array, size: number, invalid: (found: string) => Error): Uint8Array {
@@ -133,6 +124,12 @@ function headerAt(file: SyncAccess, path: string, offset: number): VmdkHeader {
   }
   const header = parseHeader(bytes);
   if (header !== undefined) return header;
-  if (offset > 0) throw invalidDisk(path, `no header at byte ${offset}`, 'the footer');
+  if (offset > 0) {
+    throw invalidDisk(
+      path,
+      `no footer at byte ${offset}`,
+      `one ${footerFromEnd} bytes before its end`,
+    );
+  }
   throw unsupportedDisk(path, 'a VMDK disk', 'one that is streamOptimized', conversionOf(path));
 }

@@ -154,6 +154,6 @@ function carrierRefusal(name: string): ConvertError {
   return new ConvertError(
     'USAGE',
     `changing the environment: found ${name}, which carries a word of the program, wanted another name`,
-    { hint: 'osv-convert disk set-cmdline FILE --args WORD...' },
+    { hint: 'osv-convert disk set-cmdline FILE --arg WORD' },
   );
 }

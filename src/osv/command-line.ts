@@ -1,6 +1,7 @@
 import { encodeName } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
 import { type DataMount, formatDataMount } from './data-mounts.ts';
+import { maxCommandLine } from './loader-layout.ts';
 
 /** Options of OSv's loader (loader.cc, `parse_options`), the ones the converter sets. */
 export interface LoaderOptions {
@@ -27,9 +28,6 @@ export interface CommandLine {
   readonly stopThreads: boolean;
 }
 
-/** Bytes the boot sector loads, less the NUL at the end (arch/x64/boot16.S reads 63 sectors). */
-export const diskCommandLineLimit = 63 * 512 - 1;
-
 /** Prefix of the variables that carry words the kernel's parser cannot take; then comes argv's index. */
 export const carrierPrefix = 'OSV_CONVERT_ARG_';
 
@@ -40,7 +38,7 @@ export const carrierPrefix = 'OSV_CONVERT_ARG_';
  * refuses, is put into an environment variable and named by a whole word `$VARIABLE`; the program
  * sees those variables too.
  * @throws ConvertError `COMMAND_LINE_INEXPRESSIBLE` for NULs, text that is no text, names the
- * environment cannot hold, relative paths, and more than `diskCommandLineLimit` bytes.
+ * environment cannot hold, relative paths, and more than `maxCommandLine` bytes.
  */
 export function encodeCommandLine(line: CommandLine): Uint8Array {
   const env = [...line.options.env];
@@ -78,8 +76,8 @@ export function encodeProgram(
 export function encodeText(text: string): Uint8Array {
   requireText(text);
   const bytes = encodeName(text);
-  if (bytes.length > diskCommandLineLimit) {
-    const found = `found ${bytes.length} bytes, wanted at most ${diskCommandLineLimit}`;
+  if (bytes.length > maxCommandLine) {
+    const found = `found ${bytes.length} bytes, wanted at most ${maxCommandLine}`;
     throw inexpressible(found, text);
   }
   return bytes;

@@ -4,12 +4,10 @@ import { readSymbols } from '../elf/symbols.ts';
 import type { SyncAccess } from '../tree/access.ts';
 import type { Kernel } from './kernel.ts';
 import { unpackLoader } from './loader-image.ts';
+import { kernelOffset } from './loader-layout.ts';
 
 /** Bytes of a kernel's file that are read whole: with debug information it has some 100 MB. */
 const kernelCap = 256 << 20;
-
-/** OSv, Makefile: in a loader.img for aarch64 the kernel's ELF lies as it is, behind the code that starts it. */
-const armKernelOffset = 65_536;
 
 /**
  * The ELF of `kernel`: its own file, or what is in its loader.img. Undefined where there is none to be read.
@@ -22,13 +20,13 @@ export async function readKernelElf(store: Store, kernel: Kernel): Promise<Uint8
   return kernel.elf === undefined ? elfInLoader(bytes, kernel.architecture) : bytes;
 }
 
-/** The ELF inside a loader.img; undefined where it is packed in a way that is not known. */
+/** The ELF inside a loader.img, for aarch64 as it is; undefined where it is packed in a way that is not known. */
 export function elfInLoader(
   loader: Uint8Array,
   architecture: Kernel['architecture'],
 ): Uint8Array | undefined {
   return architecture === 'aarch64'
-    ? loader.subarray(armKernelOffset)
+    ? loader.subarray(kernelOffset)
     : unpackLoader(accessOf(loader));
 }
 

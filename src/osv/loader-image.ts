@@ -1,8 +1,6 @@
 import type { SyncAccess } from '../tree/access.ts';
 import { decompressFastlz } from './fastlz.ts';
-
-/** The boot sector and the room for the command line come before it (OSv, Makefile). */
-const kernelOffset = 65_536;
+import { kernelOffset } from './loader-layout.ts';
 
 /** OSv, fastlz/lz.cc: the kernel is compressed in pieces of this. */
 const pieceSize = 1 << 20;

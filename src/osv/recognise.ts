@@ -6,6 +6,13 @@ import type { SyncAccess } from '../tree/access.ts';
 import type { Kernel, KernelArchitecture } from './kernel.ts';
 import { describeKernelElf } from './kernel-elf.ts';
 import { elfInLoader } from './kernel-exports.ts';
+import {
+  countOffset,
+  countUnit,
+  hasBootSectorMark,
+  hasImageMark,
+  kernelOffset,
+} from './loader-layout.ts';
 
 /** What a kernel file tells of itself. */
 export interface KernelFacts
@@ -17,13 +24,6 @@ export interface KernelFacts
 
 /** The largest kernels are loader.elf with debug information; stripped ones have 2 to 7 MiB. */
 export const kernelSizeCap = 64 << 20;
-
-/** Makefile, `loader.img`: boot sector and command line come before the kernel, in units of 32 KiB. */
-const payloadOffset = 65_536;
-const payloadUnit = 32_768;
-
-/** Linux, Documentation/arch/arm64/booting.rst: by `ARM\x64` there a hypervisor knows an Image. */
-const imageMagicOffset = 56;
 
 /**
  * Tells loader.img, loader-stripped.elf and loader.elf of x86_64 and aarch64 by their bytes, plain or
@@ -66,11 +66,11 @@ function gunzipped(name: string, file: Uint8Array): Uint8Array {
 function describeLoader(name: string, bytes: Uint8Array): Omit<KernelFacts, 'bytes'> | undefined {
   const architecture = loaderArchitecture(bytes);
   if (architecture === undefined) return undefined;
-  const size = architecture === 'x86_64' ? announcedUnits(bytes) * payloadUnit : sizeOfElf(bytes);
-  if (size === 0 || payloadOffset + size > bytes.length) {
+  const size = architecture === 'x86_64' ? announcedUnits(bytes) * countUnit : sizeOfElf(bytes);
+  if (size === 0 || kernelOffset + size > bytes.length) {
     throw invalid(
       name,
-      `found a loader.img of ${bytes.length} bytes that announces ${payloadOffset + size}`,
+      `found a loader.img of ${bytes.length} bytes that announces ${kernelOffset + size}`,
     );
   }
   if (bytes.subarray(0x1be, 0x1fe).some((byte) => byte !== 0)) {
@@ -80,12 +80,15 @@ function describeLoader(name: string, bytes: Uint8Array): Omit<KernelFacts, 'byt
 }
 
 function announcedUnits(bytes: Uint8Array): number {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint16(0x10, true);
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint16(
+    countOffset,
+    true,
+  );
 }
 
 /** Up to where its segments lie in the file. An Image announces what it takes of memory, which is more. */
 function sizeOfElf(loader: Uint8Array): number {
-  const elf = readElf(accessOf(loader.subarray(payloadOffset)));
+  const elf = readElf(accessOf(loader.subarray(kernelOffset)));
   if (elf?.kind !== 'elf') return 0;
   const loaded = elf.segments.filter(({ type }) => type === segmentTypes.load);
   return Math.max(0, ...loaded.map(({ offset, fileSize }) => offset + fileSize));
@@ -104,12 +107,11 @@ function kernelIn(
 }
 
 function loaderArchitecture(bytes: Uint8Array): KernelArchitecture | undefined {
-  const payload = readElf(accessOf(bytes.subarray(payloadOffset)));
+  const payload = readElf(accessOf(bytes.subarray(kernelOffset)));
   if (payload?.kind !== 'elf') return undefined;
-  const isImage = textOf(bytes.subarray(imageMagicOffset, imageMagicOffset + 4)) === 'ARM\x64';
+  const isImage = hasImageMark(bytes);
   if (isImage && payload.bits === 64 && payload.machine === machines.arm64) return 'aarch64';
-  const isBootSector =
-    bytes[510] === 0x55 && bytes[511] === 0xaa && textOf(bytes.subarray(0x1b8, 0x1bb)) === 'VSO';
+  const isBootSector = bytes[510] === 0x55 && bytes[511] === 0xaa && hasBootSectorMark(bytes);
   return isBootSector && payload.bits === 32 && payload.machine === machines.x86
     ? 'x86_64'
     : undefined;
@@ -129,10 +131,6 @@ function accessOf(bytes: Uint8Array): SyncAccess {
     size: bytes.length,
     read: (offset, length) => bytes.subarray(offset, offset + length),
   };
-}
-
-function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('latin1');
 }
 
 function hexOf(bytes: Uint8Array): string {

@@ -3,18 +3,17 @@ import {
   copyFileSync,
   linkSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createValidator } from '../../schemas/index.ts';
 import { convertDisk } from '../../src/convert-disk.ts';
+import type { DiskFormat } from '../../src/disk/formats.ts';
 import { openWholeDisk } from '../../src/disk/open-disk.ts';
 import { writeDisk } from '../../src/disk/output.ts';
 import { planDisk } from '../../src/disk/plan.ts';
@@ -30,16 +29,15 @@ import { bootProbe, buildProbe, type ProbedFormat, probeTools } from '../support
 import { runCli } from '../support/cli.ts';
 import { findProgram } from '../support/docker-registry.ts';
 import { readTar } from '../support/read-tar.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
-let folder: string;
+const folder = temporaryFolder('convert-disk');
 let store: Store;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'convert-disk-'));
   store = await openStore(join(folder, 'store'));
 });
 afterAll(async () => {
   await store.close();
-  rmSync(folder, { recursive: true });
 });
 beforeEach(() => {
   rmSync(at('.'), { recursive: true, force: true });
@@ -134,6 +132,7 @@ describe('parseDiskOutput', () => {
   test('takes the format from the name, and the store for KubeVirt', () => {
     expect(parseDiskOutput('web.vmdk')).toEqual({ format: 'vmdk', path: 'web.vmdk' });
     expect(parseDiskOutput('web.vmdk', 'raw')).toEqual({ format: 'raw', path: 'web.vmdk' });
+    expect(parseDiskOutput('web.vhdx', 'vhd')).toEqual({ format: 'vhd', path: 'web.vhdx' });
     const stored = { format: 'containerdisk', name: 'docker.io/library/web:latest' };
     expect(parseDiskOutput('store:web')).toEqual(stored);
     expect(parseDiskOutput('store:web', 'containerdisk')).toEqual(stored);
@@ -143,6 +142,7 @@ describe('parseDiskOutput', () => {
     const usage = expect.objectContaining({ code: 'USAGE' });
     expect(() => parseDiskOutput('store:web', 'raw')).toThrow(usage);
     expect(() => parseDiskOutput('web', 'containerdisk')).toThrow(usage);
+    expect(() => parseDiskOutput('web.vhdx')).toThrow(usage);
     expect(() => parseDiskOutput('store:We b')).toThrow(
       expect.objectContaining({ code: 'REFERENCE_INVALID' }),
     );
@@ -164,12 +164,13 @@ describe('convertDisk', () => {
   test('goes through all formats and back to the same disk', async () => {
     const size = await rawDisk();
     let from = at('disk.raw');
-    for (const name of ['1.qcow2', '2.vdi', '3.vmdk', '4.vhd', '5.qcow2', '6.raw']) {
-      const converted = await convertDisk(store, from, parseDiskOutput(at(name)));
+    for (const name of ['1.qcow2', '2.vdi', '3.vmdk', '4.vhd', '5.qcow2', '6.vhd', '7.raw']) {
+      const format = name === '6.vhd' ? 'vhd-dynamic' : undefined;
+      const converted = await convertDisk(store, from, parseDiskOutput(at(name), format));
       expect(converted.report).toBeNull();
       from = at(name);
     }
-    const grown = await bytesOf(at('6.raw'));
+    const grown = await bytesOf(at('7.raw'));
     expect(grown.length).toBe(Math.ceil(size / 2 ** 20) * 2 ** 20);
     const original = readFileSync(at('disk.raw'));
     expect(original.equals(grown.subarray(0, size))).toBe(true);
@@ -336,16 +337,17 @@ describe.skipIf(absent.length > 0)('a disk that was converted', () => {
     await writeDisk(diskOf(loader), at('disk.raw'), { format: 'raw', contents });
     const expected = await bootProbe(at('disk.raw'), { format: 'raw' });
     expect(expected.entries.map(({ path }) => path)).toEqual(['/', '/app.dll', '/zeros']);
-    const formats: readonly (readonly [string, ProbedFormat, 'zlib'?])[] = [
-      ['packed.qcow2', 'qcow2', 'zlib'],
-      ['disk.vmdk', 'vmdk'],
-      ['disk.vdi', 'vdi'],
-      ['disk.vhd', 'vpc'],
+    const formats: readonly (readonly [DiskFormat, ProbedFormat, 'zlib'?])[] = [
+      ['qcow2', 'qcow2', 'zlib'],
+      ['vmdk', 'vmdk'],
+      ['vdi', 'vdi'],
+      ['vhd', 'vpc'],
+      ['vhd-dynamic', 'vpc'],
     ];
-    for (const [name, format, compression] of formats) {
+    for (const [format, probed, compression] of formats) {
       const options = compression ? { compression } : {};
-      await convertDisk(store, at('disk.raw'), parseDiskOutput(at(name)), options);
-      expect((await bootProbe(at(name), { format })).text).toBe(expected.text);
+      await convertDisk(store, at('disk.raw'), parseDiskOutput(at(format), format), options);
+      expect((await bootProbe(at(format), { format: probed })).text).toBe(expected.text);
     }
   });
 });

@@ -70,7 +70,7 @@ function encode({ env = [['A', '1']], args = ['x y'], program = '/app/app', cwd 
   return encodeCommandLine({ options, program, args, stopThreads: true });
 }
 
-type Format = 'raw' | 'qcow2' | 'vdi' | 'vhd' | 'vmdk';
+type Format = 'raw' | 'qcow2' | 'vdi' | 'vhd' | 'vhd-dynamic' | 'vmdk';
 
 async function build(
   name: string,
@@ -115,6 +115,7 @@ const kinds = [
   ['qcow2', 'zstd'],
   ['vdi', undefined],
   ['vhd', undefined],
+  ['vhd-dynamic', undefined],
   ['vmdk', undefined],
 ] as const;
 
@@ -426,6 +427,8 @@ describe('a disk that cannot be edited', () => {
       code: 'DISK_UNSUPPORTED',
       message: expect.stringContaining('2 snapshots'),
     });
+    // To look at it loses nothing.
+    expect(await describeDisk(at('snap'))).toMatchObject({ format: 'qcow2', form: 'bios' });
   });
 
   const flock = findProgram('flock');

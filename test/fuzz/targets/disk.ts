@@ -1,12 +1,16 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { hasKernel, readKernelDisk } from '../../../src/disk/edit.ts';
 import { type Compression, type DiskFormat, diskFormats } from '../../../src/disk/formats.ts';
 import { fsckDisk } from '../../../src/disk/fsck.ts';
-import { diskIn, formatOf, rofsOn } from '../../../src/disk/open-disk.ts';
+import { rofsOn } from '../../../src/disk/open-disk.ts';
 import { writeDisk } from '../../../src/disk/output.ts';
 import { planDisk } from '../../../src/disk/plan.ts';
+import { diskIn, formatOf } from '../../../src/disk/read-format.ts';
+import { headerSize, headerSumOffset } from '../../../src/disk/vhd-dynamic-format.ts';
+import { footerSize, sumOf } from '../../../src/disk/vhd-footer.ts';
 import { planRofs } from '../../../src/rofs/plan.ts';
 import { readRofs } from '../../../src/rofs/read.ts';
 import type { SyncAccess } from '../../../src/tree/access.ts';
@@ -21,7 +25,7 @@ import type { Random } from '../random.ts';
 import type { Target } from '../target.ts';
 
 /**
- * Disks in files of every format, with a kernel or without: a reader gives bytes of the disk and no more than
+ * Disks in files of every format, Compute Engine's unpacked too, with a kernel or without: a reader gives bytes of the disk and no more than
  * were asked for, whatever the file says of itself, and what fsck and the reader of trees ask of it ends.
  */
 export async function diskTarget(): Promise<Target> {
@@ -65,7 +69,7 @@ async function makeSeeds(): Promise<readonly Buffer[]> {
   const folder = mkdtempSync(join(tmpdir(), 'osv-convert-fuzz-disk-'));
   const contents = openContents(new Map());
   const ways: readonly (readonly [DiskFormat, Compression?])[] = [
-    ...diskFormats.filter((format) => format !== 'gce').map((format) => [format] as const),
+    ...diskFormats.map((format) => [format] as const),
     ...(['zlib', 'zstd'] as const).map((compression) => ['qcow2', compression] as const),
   ];
   try {
@@ -80,7 +84,9 @@ async function makeSeeds(): Promise<readonly Buffer[]> {
         });
         // Where zstd is not there, nothing writes it.
         if ((await outcomeOf(['DISK_UNSUPPORTED'], () => written)) !== 'accepted') continue;
-        seeds.push(readFileSync(path));
+        const file = readFileSync(path);
+        seeds.push(file);
+        if (format === 'gce') seeds.push(gunzipSync(file));
       }
     }
     return seeds;
@@ -117,7 +123,21 @@ function mutated(seed: Buffer, random: Random): Buffer {
     else if (random.chance(0.5)) copy.writeBigUInt64BE(random.pick(numbers), place);
     else copy.writeUInt32LE(Number(random.pick(numbers) & 0xffff_ffffn), place);
   }
-  return random.chance(0.05) ? copy.subarray(0, random.below(copy.length)) : copy;
+  if (random.chance(0.05)) return copy.subarray(0, random.below(copy.length));
+  if (random.chance(0.8)) mendSums(copy);
+  return copy;
+}
+
+/** Else what a VHD says of itself is seldom looked at. */
+function mendSums(file: Buffer): void {
+  const footers = [file.subarray(0, footerSize), file.subarray(-footerSize)];
+  for (const footer of footers.filter((one) => one.toString('latin1', 0, 8) === 'conectix')) {
+    footer.writeUInt32BE(sumOf(footer, 64), 64);
+    const header = file.subarray(footerSize, footerSize + headerSize);
+    if (header.toString('latin1', 0, 8) === 'cxsparse') {
+      header.writeUInt32BE(sumOf(header, headerSumOffset), headerSumOffset);
+    }
+  }
 }
 
 const numbers = [

@@ -37,7 +37,7 @@ afterEach(() => rm(join(folder, '..'), { recursive: true, force: true }));
 
 /** A cache with a disk of each key, in which a file of 8 KiB lies. */
 async function cacheOf(...keys: readonly string[]) {
-  const cache = openDiskCache(folder);
+  const cache = await openDiskCache(folder);
   for (const key of keys) {
     const node = fileOfBytes(Buffer.alloc(8192, 'x'));
     const tree = editTree({ root: directory() }, [{ op: 'set', path: '/file', node }]);
@@ -120,18 +120,18 @@ describe('openDiskCache', () => {
     const theirs = join(folder, '..', 'theirs');
     await symlink(theirs, before.pathOf(three));
     await chmod(folder, 0o770);
-    const cache = openDiskCache(folder);
+    const cache = await openDiskCache(folder);
     expect((await stat(folder)).mode & 0o7777).toBe(0o700);
     expect([cache.find(one), cache.list(), await readdir(folder)]).toEqual([undefined, [], []]);
     await cacheOf(three);
-    expect(openDiskCache(folder).find(three)).toBe(cache.pathOf(three));
+    expect((await openDiskCache(folder)).find(three)).toBe(cache.pathOf(three));
     expect(await readdir(join(folder, '..'))).toEqual(['disks']);
   });
 
   it('refuses a folder that cannot be made', async () => {
     await writeFile(join(folder, '..', 'file'), '');
-    expect(() => openDiskCache(join(folder, '..', 'file', 'disks'))).toThrow(
-      expect.objectContaining({ code: 'OUTPUT_UNUSABLE' }),
-    );
+    await expect(openDiskCache(join(folder, '..', 'file', 'disks'))).rejects.toMatchObject({
+      code: 'OUTPUT_UNUSABLE',
+    });
   });
 });

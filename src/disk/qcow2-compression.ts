@@ -1,6 +1,4 @@
-import { shellWord } from '../shell-word.ts';
 import type { SyncAccess } from '../tree/access.ts';
-import { unsupportedDisk } from './disk-error.ts';
 import { openFileAccess } from './file-access.ts';
 import type { Compression } from './formats.ts';
 import { isQcow2, readQcow2Header } from './qcow2-header.ts';
@@ -8,33 +6,18 @@ import { isQcow2, readQcow2Header } from './qcow2-header.ts';
 /**
  * How the clusters of the qcow2 file at `path` are compressed, so that it can be written again alike:
  * undefined where none is, and for other formats.
- * @throws ConvertError as `readQcow2Header`; `DISK_UNSUPPORTED` where writing it again would lose something.
+ * @throws ConvertError as `openFileAccess` and `readQcow2Header`.
  */
 export function compressionOf(path: string): Compression | undefined {
   const file = openFileAccess(path);
   try {
     if (!isQcow2(file)) return undefined;
     const header = readQcow2Header(file, path);
-    refuseSnapshots(file, path);
     if (!hasCompressed(file, header)) return undefined;
     return header.compression === 'zstd' ? 'zstd' : 'zlib';
   } finally {
     file.close();
   }
-}
-
-/** QEMU, docs/interop/qcow2.txt: `nb_snapshots`. */
-const snapshotsOffset = 60;
-
-function refuseSnapshots(file: SyncAccess, path: string): void {
-  const count = Buffer.from(file.read(snapshotsOffset, 4)).readUInt32BE();
-  if (count === 0) return;
-  throw unsupportedDisk(
-    path,
-    `${count} snapshots, which would be lost`,
-    'a disk without',
-    `qemu-img snapshot -l ${shellWord(path)}`,
-  );
 }
 
 /** Bits 9 to 55 of an entry are a place in the file; bit 62 of one for a cluster says that it is compressed. */
