@@ -54,7 +54,7 @@ export async function planData(
       planVolume(path, wishFor(volumes, path, at), volumeSizes.get(path), base ?? resolve(disk)),
     ),
     shares: pathsOf(mounts, 'virtiofs').map((path, at) => ({
-      folder: planShare(disk, path, wishFor(shares, path, at)?.folder),
+      folder: planShare(path, wishFor(shares, path, at)?.folder),
       socket: `share${at}.socket`,
     })),
   };
@@ -98,13 +98,13 @@ function requireDevices(mounts: readonly DataMount[], disk: string): void {
   );
 }
 
-function planShare(disk: string, path: string, folder: string | undefined): string {
+function planShare(path: string, folder: string | undefined): string {
   const place = folder === undefined ? undefined : directoryAt(folder);
   if (place !== undefined) return place;
   throw new ConvertError(
     'USAGE',
     `planning the share ${path}: found no folder${folder === undefined ? '' : ` ${folder}`} for it, wanted one of this host`,
-    { hint: `osv-convert run ${shellWord(disk)} --share FOLDER:${shellWord(path)}` },
+    { hint: `--share FOLDER:${shellWord(path)}` },
   );
 }
 

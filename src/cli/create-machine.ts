@@ -11,8 +11,8 @@ import { parseMachineId } from '../machines/machine-id.ts';
 import type { Report } from '../report.ts';
 import { parseCpus } from '../run/machine.ts';
 import { shellWord } from '../shell-word.ts';
-import { unreadReason } from '../unread-file.ts';
-import { dataOf } from './data-options.ts';
+import { unreadHint, unreadReason } from '../unread-file.ts';
+import { dataFor } from './data-options.ts';
 import { type GuestOptions, guestWishesOf } from './guest-options.ts';
 import { type HardwareOptions, hardwareOf } from './hardware-options.ts';
 import { type GivenOption, refuseImageOptions } from './image-only.ts';
@@ -56,18 +56,17 @@ export async function createTarget(
   const hint = `osv-convert build REF -o ${shellWord(target)}`;
   const isDisk = await isFile(target, { doing: 'creating a machine of', command: 'create', hint });
   if (isDisk) refuseImageOptions('creating a machine of', target, given);
-  const data = dataOf(options);
-  refuseShares(data);
+  const data = dataFor(options.vmm, options);
   const plan = async (folder: string): Promise<PlannedMachine> => {
     if (isDisk) {
-      const { disks } = await machineDataOf(session, target, data, false);
-      return { machine: await planMachine(session.store, target, { ...machine, disks }) };
+      const brought = await machineDataOf(session, target, data, false);
+      return { machine: await planMachine(session.store, target, { ...machine, ...brought }) };
     }
     const disk = join(folder, 'disk.raw');
     const { image } = await build(disk, session, target, options, guest);
-    const { disks } = await machineDataOf(session, disk, { ...data, base: resolve(id) }, false);
+    const brought = await machineDataOf(session, disk, { ...data, base: resolve(id) }, false);
     return {
-      machine: await planMachine(session.store, disk, { ...machine, disks, env: new Map() }),
+      machine: await planMachine(session.store, disk, { ...machine, ...brought, env: new Map() }),
       annotations: { 'osv-convert.image': image.manifest },
     };
   };
@@ -83,14 +82,6 @@ export async function createTarget(
   };
   const state = await createMachine(machineRoot(options, process.env), id, plan, wishes);
   await print(state, stateLine(state));
-}
-
-/** The server of a folder would have to outlive this command, and to end with the machine. */
-function refuseShares({ shares }: { readonly shares: readonly unknown[] }): void {
-  if (shares.length === 0) return;
-  throw new ConvertError('USAGE', 'creating a machine: found a share, wanted none: run has them', {
-    hint: 'osv-convert run FILE --share FOLDER:PATH\nor copy it onto the disk: --add FOLDER:PATH',
-  });
 }
 
 async function build(
@@ -125,10 +116,11 @@ async function textOf(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
+    const hint = unreadHint(path, cause);
     throw new ConvertError(
       'USAGE',
       `reading --hooks ${path}: found ${unreadReason(cause)}, wanted a file that can be read`,
-      { cause },
+      { cause, ...(hint && { hint }) },
     );
   }
 }

@@ -47,6 +47,7 @@ poststop in delete.
 Examples:
   osv-convert create web web.qcow2 -p 8080:8080
   osv-convert create web mcr.microsoft.com/dotnet/samples:aspnetapp -p 0:8080
+  osv-convert create web web.raw --share ./settings:/app/settings
   osv-convert create web web.raw --vmm firecracker --network tap:tap0
   osv-convert create job job.raw --verbose --hook poststop=/usr/bin/logger,job`;
 

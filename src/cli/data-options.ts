@@ -2,6 +2,8 @@ import type { Command } from 'commander';
 import { ConvertError } from '../error.ts';
 import type { GuestWishes } from '../prepare.ts';
 import { parseShare, parseVolume, type ShareWish, type VolumeWish } from '../run/data-option.ts';
+import { refuseShares } from '../run/firecracker-config.ts';
+import type { VmmKind } from '../run/run-machine.ts';
 import { collect } from './env.ts';
 
 /** Folders of the guest that a machine brings the data of. */
@@ -33,7 +35,8 @@ one, with its library for ext4 on the disk and a kernel that lets it in:
   --volume 1G:/app/data --add libext.so:/usr/lib/fs/ \\
     --add liblwext4.so:/usr/lib/
 What an app does not flush (fsync) before its machine is killed is lost.
---share lets the guest read a folder of this machine by virtiofsd, in QEMU.
+--share lets the guest read a folder of this machine by virtiofsd, in QEMU. When
+that ends, the guest is ended.
 A disk has to be built with both: --volume 1G:/app/data --share /app/settings.`;
 
 export interface Data {
@@ -56,6 +59,14 @@ export function dataOf({ volume = [], share = [] }: DataOptions): Data {
   const twice = paths.find((path, at) => paths.indexOf(path) !== at);
   if (twice === undefined) return data;
   throw new ConvertError('USAGE', `reading --share: found ${twice} twice, wanted it once`);
+}
+
+/** As `dataOf`, for a machine that `vmm` is to run. */
+export function dataFor(vmm: VmmKind, options: DataOptions): Data {
+  const data = dataOf(options);
+  // Told before a disk is built for it.
+  if (vmm === 'firecracker') refuseShares(data.shares);
+  return data;
 }
 
 /** The part of it that goes into a disk. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addRootOptions, withMachines } from './machine-session.ts';
+import { addRootOptions, withMachine } from './machine-session.ts';
 
 interface DeleteCommandOptions {
   readonly force?: boolean;
@@ -23,9 +23,7 @@ async function deleteCommand(
   command: Command,
 ): Promise<void> {
   const { deleteMachine } = await import('../machines/delete.ts');
-  const { parseMachineId } = await import('../machines/machine-id.ts');
-  await withMachines(command, async ({ root, warn, print }) => {
-    const id = parseMachineId(name);
+  await withMachine(command, name, async ({ root, id, warn, print }) => {
     await deleteMachine(root, id, { force, onWarning: warn });
     await print({ deleted: id }, `${id} deleted\n`);
   });

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addRootOptions, withMachines } from './machine-session.ts';
+import { addRootOptions, withMachine } from './machine-session.ts';
 
 export function defineKill(command: Command): void {
   command
@@ -20,9 +20,8 @@ async function killCommand(
   command: Command,
 ): Promise<void> {
   const { killMachine, parseSignal } = await import('../machines/kill.ts');
-  const { parseMachineId } = await import('../machines/machine-id.ts');
-  await withMachines(command, async ({ root, print }) => {
-    const [id, signal] = [parseMachineId(name), parseSignal(text)];
+  await withMachine(command, name, async ({ root, id, print }) => {
+    const signal = parseSignal(text, id);
     await killMachine(root, id, signal);
     await print({ id, signal }, `${id} ${signal}\n`);
   });

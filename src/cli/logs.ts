@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { ConvertError } from '../error.ts';
-import { addRootOptions, withMachines } from './machine-session.ts';
+import { addRootOptions, withMachine } from './machine-session.ts';
 import { writeStdout } from './stdout.ts';
 
 interface LogsOptions {
@@ -29,12 +29,10 @@ async function logsCommand(
   command: Command,
 ): Promise<void> {
   const { readLog } = await import('../machines/logs.ts');
-  const { parseMachineId } = await import('../machines/machine-id.ts');
   const lines = tail === undefined ? undefined : parseLines(tail);
-  await withMachines(command, async ({ root, signal }) => {
+  await withMachine(command, name, async ({ root, id, signal }) => {
     const options = { follow, signal, ...(lines !== undefined && { tail: lines }) };
-    for await (const piece of readLog(root, parseMachineId(name), options))
-      await writeStdout(piece);
+    for await (const piece of readLog(root, id, options)) await writeStdout(piece);
   });
 }
 

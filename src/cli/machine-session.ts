@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { ConvertError } from '../error.ts';
+import type { MachineId } from '../machines/machine-id.ts';
 import type { MachineState } from '../machines/state.ts';
 import { parseFolder } from './folder-option.ts';
 import { jsonText } from './format.ts';
@@ -63,6 +64,18 @@ export async function withMachines(
     progress.clear();
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
+}
+
+/** The same for a command about the machine `name`. @throws ConvertError `USAGE` for what is no such name. */
+export async function withMachine(
+  command: Command,
+  name: string,
+  work: (session: MachineSession & { readonly id: MachineId }) => Promise<void>,
+): Promise<void> {
+  const { parseMachineId } = await import('../machines/machine-id.ts');
+  await withMachines(command, async (session) => {
+    await work({ ...session, id: parseMachineId(name) });
+  });
 }
 
 /** `web created`, and its ports. */

@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BootOptions, planMachine } from '../boot.ts';
 import { openBuildRecords } from '../build-records.ts';
@@ -12,8 +11,9 @@ import { bootFormFor } from '../kernel-choice.ts';
 import { isFile } from '../look/subject.ts';
 import { dryRunOf, textOfDryRun } from '../run/dry-run.ts';
 import { runMachine } from '../run/run-machine.ts';
+import { makeTemporaryFolder } from '../run/work-folder.ts';
 import { shellWord } from '../shell-word.ts';
-import { type Data, dataOf, mountWishesOf } from './data-options.ts';
+import { type Data, dataFor, mountWishesOf } from './data-options.ts';
 import { buildsFolder, disksFolder, usualDiskCache } from './disks-folder.ts';
 import { type GuestOptions, guestWishesOf } from './guest-options.ts';
 import { type HardwareOptions, hardwareOf } from './hardware-options.ts';
@@ -48,7 +48,7 @@ export async function runTarget(
     env: wishes.env ?? new Map(),
     ...machineWishesOf(options),
     dryRun: options.dryRun ?? false,
-    data: dataOf(options),
+    data: dataFor(options.vmm, options),
   };
   const hint = `osv-convert build REF -o ${shellWord(target)}`;
   if (await isFile(target, { doing: 'running', command: 'run', hint })) {
@@ -75,16 +75,16 @@ export async function runTarget(
   };
   const data = { ...machine.data, base: volumeBaseOf(target) };
   const built = { ...machine, env: new Map(), data };
-  const cache = options.cache ? openCache(session, pulling.config) : undefined;
+  const cache = options.cache ? await openCache(session, pulling.config) : undefined;
   if (cache !== undefined) {
     const { tool } = options;
     const limit = pulling.config?.diskCache ?? usualDiskCache;
-    const records = openBuildRecords(buildsFolder(process.env));
+    const records = await openBuildRecords(buildsFolder(process.env));
     const disk = await cachedDisk(store, target, { cache, records, limit, tool }, build);
     await boot(session, disk, built);
     return;
   }
-  const folder = await mkdtemp(join(tmpdir(), 'osv-convert-run-'));
+  const folder = await makeTemporaryFolder();
   try {
     const disk = join(folder, 'disk.raw');
     await convert(store, target, disk, { ...build, format: 'raw' });
@@ -95,10 +95,13 @@ export async function runTarget(
 }
 
 /** Undefined where nothing is to be kept, or can be. */
-function openCache({ onEvent }: Session, config: Config | undefined): DiskCache | undefined {
+async function openCache(
+  { onEvent }: Session,
+  config: Config | undefined,
+): Promise<DiskCache | undefined> {
   if (config?.diskCache === 0) return undefined;
   try {
-    return openDiskCache(disksFolder(process.env));
+    return await openDiskCache(disksFolder(process.env));
   } catch (error) {
     if (!(error instanceof ConvertError)) throw error;
     onEvent({ event: 'warning', text: `${error.message}: the disk is not kept` });

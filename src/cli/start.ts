@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addRootOptions, stateLine, withMachines } from './machine-session.ts';
+import { addRootOptions, stateLine, withMachine } from './machine-session.ts';
 
 interface StartCommandOptions {
   readonly waitPort?: string;
@@ -30,13 +30,12 @@ async function startCommand(
   options: StartCommandOptions,
   command: Command,
 ): Promise<void> {
-  const { parseMachineId } = await import('../machines/machine-id.ts');
   const { startMachine } = await import('../machines/start.ts');
   const { machineWishesOf } = await import('./machine-options.ts');
   const { ready } = machineWishesOf(options);
-  await withMachines(command, async ({ root, warn, signal, print }) => {
+  await withMachine(command, name, async ({ root, id, warn, signal, print }) => {
     const wishes = { onWarning: warn, signal, ...(ready && { ready }) };
-    const state = await startMachine(root, parseMachineId(name), wishes);
+    const state = await startMachine(root, id, wishes);
     await print(state, stateLine(state));
   });
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { jsonText } from './format.ts';
-import { addRootOptions, withMachines } from './machine-session.ts';
+import { addRootOptions, withMachine } from './machine-session.ts';
 
 export function defineState(command: Command): void {
   command
@@ -14,9 +14,8 @@ export function defineState(command: Command): void {
 
 async function stateCommand(name: string, _options: unknown, command: Command): Promise<void> {
   const { machineState } = await import('../machines/find-machine.ts');
-  const { parseMachineId } = await import('../machines/machine-id.ts');
-  await withMachines(command, async ({ root, print }) => {
-    const state = await machineState(root, parseMachineId(name));
+  await withMachine(command, name, async ({ root, id, print }) => {
+    const state = await machineState(root, id);
     await print(state, `${jsonText(state, 2)}\n`);
   });
 }

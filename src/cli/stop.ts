@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { printable } from './format.ts';
-import { addRootOptions, withMachines } from './machine-session.ts';
+import { addRootOptions, withMachine } from './machine-session.ts';
 import { parseSeconds } from './units.ts';
 
 interface StopOptions {
@@ -21,10 +21,8 @@ export function defineStop(command: Command): void {
 
 async function stopCommand(name: string, { time }: StopOptions, command: Command): Promise<void> {
   const { stopMachine } = await import('../machines/kill.ts');
-  const { parseMachineId } = await import('../machines/machine-id.ts');
   const { endText } = await import('../machines/state.ts');
-  await withMachines(command, async ({ root, print }) => {
-    const id = parseMachineId(name);
+  await withMachine(command, name, async ({ root, id, print }) => {
     const end = await stopMachine(root, id, parseSeconds('--time', time));
     await print({ id, end }, `${id} ${printable(endText(end))}\n`);
   });

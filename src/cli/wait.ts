@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { ConvertError, exitCodes } from '../error.ts';
 import { exitByteOf } from './exit-byte.ts';
 import { printable } from './format.ts';
-import { addRootOptions, withMachines } from './machine-session.ts';
+import { addRootOptions, withMachine } from './machine-session.ts';
 import { parseSeconds } from './units.ts';
 
 interface WaitCommandOptions {
@@ -31,12 +31,10 @@ async function waitCommand(
   { timeout }: WaitCommandOptions,
   command: Command,
 ): Promise<void> {
-  const { parseMachineId } = await import('../machines/machine-id.ts');
   const { endText } = await import('../machines/state.ts');
   const { waitForMachine } = await import('../machines/wait.ts');
   const patience = timeout === undefined ? undefined : parseSeconds('--timeout', timeout);
-  await withMachines(command, async ({ root, signal, print }) => {
-    const id = parseMachineId(name);
+  await withMachine(command, name, async ({ root, id, signal, print }) => {
     const end = await waitForMachine(root, id, {
       signal,
       ...(patience !== undefined && { patience }),

@@ -1,17 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive, myself, type Owner } from '../../store/processes.ts';
-import { ConvertError, errorCodeOf } from '../error.ts';
+import { errorCodeOf } from '../error.ts';
 import type { Machine } from '../run/machine.ts';
-import { hintFor } from '../run/qemu-hint.ts';
 import type { VmmKind } from '../run/run-machine.ts';
 import { type Control, controlOf } from './control.ts';
+import { endError, isItsEnd } from './creation-end.ts';
 import { claimFolder, removeFolder, sweep } from './folders.ts';
 import type { Hooks } from './hooks.ts';
 import { leastKept } from './keep-script.ts';
 import type { MachineId } from './machine-id.ts';
-import { tailOf } from './read-end.ts';
-import { fileNames, type MachineRecord, type Vmm, writeRecord } from './record.ts';
+import { type KeptVmm, type MachineRecord, writeRecord } from './record.ts';
 import { runHooks, runPoststop } from './run-hook.ts';
+import { forgetServers, keepShares, withSockets } from './shares.ts';
 import { describeState, type MachineState } from './state.ts';
 import { type Supervised, supervise } from './supervise.ts';
 import { waitingCommand } from './waiting-command.ts';
@@ -72,6 +72,7 @@ export async function createMachine(
     const planned = { ...record, annotations: { ...annotations, ...ofPlan } };
     return await bringUp(folder, planned, machine, options);
   } catch (error) {
+    await forgetServers(folder);
     await removeFolder(root, record);
     // The spec goes on with what comes after a machine's end (runtime.md, "Lifecycle", steps 3 and 4).
     if (errorCodeOf(error) === 'HOOK_FAILED') {
@@ -84,29 +85,38 @@ export async function createMachine(
 async function bringUp(
   folder: string,
   record: MachineRecord,
-  machine: Machine,
+  planned: Machine,
   { kind = 'qemu', env = process.env, logSize = usualLogSize, signal }: CreateOptions,
 ): Promise<MachineState> {
+  const machine = withSockets(planned, folder);
   const words = waitingCommand(machine, kind, env);
-  const supervised = await supervise(folder, kind, words, logSize).catch((cause) =>
-    blamed(folder, cause),
-  );
+  const servers = await keepShares(folder, machine, env, signal);
+  let supervised: Supervised | undefined;
   try {
+    supervised = await supervise(folder, kind, words, logSize);
     const { hypervisor, supervisor } = supervised;
     const ports = await prepare(folder, supervised, machine, kind, signal);
-    const vmm: Vmm = { kind, machine, hypervisor, supervisor, ports };
+    const { keepers } = servers;
+    const vmm: KeptVmm = {
+      ...{ kind, machine, hypervisor, supervisor, ports },
+      ...(keepers.length > 0 && { keepers }),
+    };
     const whole: MachineRecord = { ...record, vmm };
     await writeRecord(folder, whole);
     const creating = describeState(whole, 'creating', folder);
     await runHooks('prestart', record.hooks.prestart, creating);
     await runHooks('createRuntime', record.hooks.createRuntime, creating);
     signal?.throwIfAborted();
+    // A creator who dies between these leaves servers that end with their hypervisor.
+    await servers.keep(hypervisor);
     await supervised.keep();
     return describeState(whole, 'created', folder);
   } catch (error) {
+    const isOver = await isItsEnd(error, supervised);
     // All that it said is noted when it is gone.
-    await supervised.drop();
-    return await blamed(folder, error);
+    await supervised?.drop();
+    await servers.drop();
+    throw isOver ? await endError(folder, words[0] ?? kind, error) : error;
   }
 }
 
@@ -116,7 +126,7 @@ async function prepare(
   machine: Machine,
   kind: VmmKind,
   signal: AbortSignal | undefined,
-): Promise<Vmm['ports']> {
+): Promise<KeptVmm['ports']> {
   const forwards = machine.networks.flatMap((network) =>
     network.kind === 'user' ? network.forwards : [],
   );
@@ -127,18 +137,6 @@ async function prepare(
   } finally {
     await control.close();
   }
-}
-
-/** What a hypervisor said before it ended tells more than that it did. */
-async function blamed(folder: string, cause: unknown): Promise<never> {
-  const code = errorCodeOf(cause);
-  if (code !== 'QEMU_FAILED' && code !== 'FIRECRACKER_FAILED') throw cause;
-  const talk = (await tailOf(folder, fileNames.talk)).toString('utf8').trim();
-  if (talk === '') throw cause;
-  throw new ConvertError(code, `creating a machine: found that its hypervisor ended: ${talk}`, {
-    cause,
-    ...hintFor(talk),
-  });
 }
 
 async function listening(

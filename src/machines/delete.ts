@@ -6,6 +6,7 @@ import { send } from './kill.ts';
 import type { MachineId } from './machine-id.ts';
 import type { MachineRecord } from './record.ts';
 import { runPoststop } from './run-hook.ts';
+import { endServers, forgetServers } from './shares.ts';
 import { describeState } from './state.ts';
 import { wrongStatus } from './wrong-status.ts';
 
@@ -36,6 +37,7 @@ export async function deleteMachine(
   }
   if (status !== 'stopped' && record.vmm !== undefined) await send(record.vmm, 'SIGKILL');
   await endProcesses(record);
+  await forgetServers(folder);
   if (!(await removeFolder(root, record))) await findMachine(root, id, doing);
   const { vmm: _gone, ...rest } = record;
   const state = describeState(rest, 'stopped', folder, found.end);
@@ -48,7 +50,7 @@ async function endProcesses(record: MachineRecord): Promise<void> {
   const { vmm } = record;
   if (vmm === undefined) return;
   const deadline = Date.now() + patience;
-  while (await livesOn(record)) {
+  while ((await endServers(vmm)) || (await livesOn(record))) {
     await send(vmm, 'SIGKILL');
     if (Date.now() > deadline) {
       throw new ConvertError(

@@ -77,7 +77,7 @@ async function lookUp(root: string, id: MachineId): Promise<FoundMachine | undef
   const record = await readRecord(folder);
   if (record === undefined) return undefined;
   const status = await readStatus(folder, record);
-  const end = status === 'stopped' ? await readEnd(folder) : undefined;
+  const end = status === 'stopped' ? await readEnd(folder, record) : undefined;
   return { id, folder, record, status, ...(end && { end }) };
 }
 

@@ -1,7 +1,8 @@
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isAlive, myself, type Owner } from '../../store/processes.ts';
+import { myself } from '../../store/processes.ts';
 import { ConvertError } from '../error.ts';
+import { ownerWord, removeWork, sweepWorkFolders } from '../run/work-folder.ts';
 import { shellWord } from '../shell-word.ts';
 import type { MachineId } from './machine-id.ts';
 import { type MachineRecord, unlessMissing, writeRecord } from './record.ts';
@@ -17,7 +18,7 @@ export async function claimFolder(root: string, record: MachineRecord): Promise<
   const { id } = record;
   const folder = join(root, id);
   if ((await stat(folder).catch(unlessMissing)) !== undefined) throw taken(id);
-  const draft = join(root, workName(await myself(), id));
+  const draft = await draftOf(root, id);
   await mkdir(draft, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
     throw unusable(root, cause);
   });
@@ -35,48 +36,25 @@ export async function claimFolder(root: string, record: MachineRecord): Promise<
 
 /** False when another process was faster. */
 export async function removeFolder(root: string, { id }: MachineRecord): Promise<boolean> {
-  const draft = join(root, workName(await myself(), id));
+  const draft = await draftOf(root, id);
   try {
     await rename(join(root, id), draft);
   } catch (error) {
     unlessMissing(error);
     return false;
   }
-  await removeAll(draft);
+  await removeWork(draft);
   return true;
 }
 
-const day = 24 * 3600 * 1000;
-
 /** Removes what processes left that were killed in the middle of their work. */
 export async function sweep(root: string): Promise<void> {
-  const names = (await readdir(root).catch(unlessMissing)) ?? [];
-  for (const name of names) {
-    const worker = workerOf(name);
-    if (worker === undefined) continue;
-    const path = join(root, name);
-    const found = await stat(path).catch(unlessMissing);
-    if (found === undefined) continue;
-    // A worker of another boot or container cannot be looked up.
-    const lives = (await isAlive(worker)) ?? Date.now() - found.ctimeMs < day;
-    if (!lives) await removeAll(path);
-  }
+  await sweepWorkFolders(`${root}/.`);
 }
 
-/** A supervisor may just be noting the end in there. */
-async function removeAll(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
-}
-
-function workName({ pid, start, realm }: Owner, id: MachineId): string {
-  return `.${pid}-${start}-${realm}-${id}`;
-}
-
-function workerOf(name: string): Owner | undefined {
-  const [, pid, start, realm] = /^\.(\d{1,10})-(\d{1,20})-([0-9a-f]{16})-/.exec(name) ?? [];
-  return pid === undefined || start === undefined || realm === undefined
-    ? undefined
-    : { pid: Number(pid), start, realm };
+/** Of a folder that comes or goes. */
+async function draftOf(root: string, id: MachineId): Promise<string> {
+  return join(root, `.${ownerWord(await myself())}-${id}`);
 }
 
 function taken(id: MachineId): ConvertError {
@@ -88,7 +66,10 @@ function taken(id: MachineId): ConvertError {
 }
 
 function unusable(root: string, cause: unknown): ConvertError {
-  const found = cause instanceof Error ? cause.message : String(cause);
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'an error';
+  const found =
+    { ENOTDIR: 'a file in the place of a folder', EACCES: 'one that may not be written' }[code] ??
+    code;
   return new ConvertError(
     'OUTPUT_UNUSABLE',
     `creating a machine below ${root}: found ${found}, wanted a folder that can be written`,

@@ -1,5 +1,6 @@
 import { createValidator } from '../../schemas/index.ts';
 import { ConvertError } from '../error.ts';
+import { isObject } from '../run/json.ts';
 
 /**
  * Programs that run when a machine comes to a point of its life, in the shape of the OCI runtime spec
@@ -73,8 +74,4 @@ export function joinHooks(all: readonly Hooks[]): Hooks {
     (point) => [point, all.flatMap((one) => one[point] ?? [])] as const,
   );
   return Object.fromEntries(joined.filter(([, hooks]) => hooks.length > 0));
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }

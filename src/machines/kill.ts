@@ -4,12 +4,12 @@ import { ConvertError } from '../error.ts';
 import type { GuestEnd } from '../run/end.ts';
 import { findMachine } from './find-machine.ts';
 import type { MachineId } from './machine-id.ts';
-import type { Vmm } from './record.ts';
+import type { KeptVmm } from './record.ts';
 import { waitForMachine } from './wait.ts';
 import { wrongStatus } from './wrong-status.ts';
 
-/** Reads `TERM`, `SIGTERM` or `15`. @throws ConvertError `USAGE`. */
-export function parseSignal(text: string): NodeJS.Signals {
+/** Reads `TERM`, `SIGTERM` or `15`; `id` is the machine that is to get it. @throws ConvertError `USAGE`. */
+export function parseSignal(text: string, id = 'ID'): NodeJS.Signals {
   const known = Object.entries(constants.signals);
   const name = text.toUpperCase().replace(/^(?:SIG)?/, 'SIG');
   const found = known.find(([one, number]) => one === name || String(number) === text);
@@ -17,7 +17,7 @@ export function parseSignal(text: string): NodeJS.Signals {
   throw new ConvertError(
     'USAGE',
     `reading a signal: found ${JSON.stringify(text.slice(0, 40))}, wanted a name or number of kill -l`,
-    { hint: 'osv-convert kill ID KILL' },
+    { hint: `osv-convert kill ${id} KILL` },
   );
 }
 
@@ -59,7 +59,7 @@ export async function stopMachine(root: string, id: MachineId, grace: number): P
  * False when the hypervisor is gone.
  * @throws ConvertError `MACHINE_STATE` for one of another container: its number is another process's here.
  */
-export async function send({ hypervisor }: Vmm, signal: NodeJS.Signals): Promise<boolean> {
+export async function send({ hypervisor }: KeptVmm, signal: NodeJS.Signals): Promise<boolean> {
   const lives = await isAlive(hypervisor);
   if (lives === undefined) {
     throw new ConvertError(

@@ -2,19 +2,35 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { endOf, type GuestEnd, signalName, type VmmEnd } from '../run/end.ts';
 import { openConsole } from './console-files.ts';
-import { fileNames, unlessMissing } from './record.ts';
+import { fileNames, type MachineRecord, unlessMissing } from './record.ts';
 
 const tailSize = 64 * 1024;
 
 /** How a machine that is stopped ended. */
-export async function readEnd(folder: string): Promise<GuestEnd> {
-  const [console, talk, exit] = await Promise.all([
+export async function readEnd(folder: string, { vmm }: MachineRecord): Promise<GuestEnd> {
+  const [console, talk, ofVmm, lost] = await Promise.all([
     tailOf(folder, fileNames.console),
-    tailOf(folder, fileNames.talk),
-    readFile(join(folder, fileNames.exit), 'latin1').catch(unlessMissing),
+    readTalk(folder),
+    readVmmEnd(folder),
+    readFile(join(folder, fileNames.lost), 'latin1').catch(unlessMissing),
   ]);
-  const vmm = parseExit(exit ?? '');
-  return endOf({ console, talk: talk.toString('utf8'), ...(vmm !== undefined && { vmm }) });
+  const share = lost === undefined ? undefined : vmm?.machine.shares?.[Number(lost)];
+  return endOf({
+    ...{ console, talk },
+    ...(ofVmm !== undefined && { vmm: ofVmm }),
+    ...(share !== undefined && { lost: share.folder }),
+  });
+}
+
+/** How the hypervisor of a machine ended; undefined when nobody saw it. */
+export async function readVmmEnd(folder: string): Promise<VmmEnd | undefined> {
+  const text = await readFile(join(folder, fileNames.exit), 'latin1').catch(unlessMissing);
+  return parseExit(text ?? '');
+}
+
+/** The last that it said. */
+export async function readTalk(folder: string): Promise<string> {
+  return (await tailOf(folder, fileNames.talk)).toString('utf8').trim();
 }
 
 /** What a shell's `wait` gives; undefined for what is no whole line. */

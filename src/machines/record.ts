@@ -3,9 +3,12 @@ import { join } from 'node:path';
 import type { Owner } from '../../store/processes.ts';
 import { openOutputFile } from '../disk/output-file.ts';
 import { ConvertError } from '../error.ts';
+import { isObject, jsonIn, membersOf } from '../run/json.ts';
 import type { Machine } from '../run/machine.ts';
 import type { PortForward } from '../run/port-forward.ts';
 import type { VmmKind } from '../run/run-machine.ts';
+import { shellWord } from '../shell-word.ts';
+import { unreadReason } from '../unread-file.ts';
 import type { Hooks } from './hooks.ts';
 import type { MachineId } from './machine-id.ts';
 
@@ -20,15 +23,18 @@ export interface MachineRecord {
   readonly annotations: Readonly<Record<string, string>>;
   readonly hooks: Hooks;
   /** Absent until the hypervisor waits with the machine. */
-  readonly vmm?: Vmm;
+  readonly vmm?: KeptVmm;
 }
 
-export interface Vmm {
+/** The hypervisor that keeps a machine, and who waits for its end. */
+export interface KeptVmm {
   readonly kind: VmmKind;
   readonly machine: Machine;
   readonly hypervisor: Owner;
   /** The process that waits for the hypervisor's end, to note it. */
   readonly supervisor: Owner;
+  /** The processes that wait for the ends of the servers of its shares, in their order; absent without any. */
+  readonly keepers?: readonly Owner[];
   /** The ports of the host as they are, also where the host chose them. */
   readonly ports: readonly PortForward[];
 }
@@ -46,6 +52,8 @@ export const fileNames = {
   talk: 'hypervisor.log',
   /** The exit code of the hypervisor, as a shell gives it: 128 and the signal where it was killed. */
   exit: 'exit',
+  /** The number of the share whose server ended, which ended the machine. */
+  lost: 'lost',
 } as const;
 
 /** The sockets of QEMU's monitor and of Firecracker's API. */
@@ -92,9 +100,9 @@ export async function readRecord(folder: string): Promise<MachineRecord | undefi
  * else that a command does.
  */
 function recordIn(bytes: Buffer): MachineRecord | undefined {
-  const value = bytes.length > recordCap ? undefined : parseJson(bytes.toString('utf8'));
+  const value = bytes.length > recordCap ? undefined : jsonIn(bytes.toString('utf8'));
   const { version, creator, source, annotations, hooks, vmm } = membersOf(value);
-  const { kind, machine, hypervisor, supervisor, ports } = membersOf(vmm);
+  const { kind, machine, hypervisor, supervisor, keepers = [], ports } = membersOf(vmm);
   const isWhole =
     version === 1 &&
     isOwner(creator) &&
@@ -104,6 +112,8 @@ function recordIn(bytes: Buffer): MachineRecord | undefined {
       ((kind === 'qemu' || kind === 'firecracker') &&
         isObject(machine) &&
         [hypervisor, supervisor].every(isOwner) &&
+        Array.isArray(keepers) &&
+        keepers.every(isOwner) &&
         Array.isArray(ports)));
   return isWhole ? (value as MachineRecord) : undefined;
 }
@@ -115,24 +125,18 @@ function isOwner(value: unknown): boolean {
   return isPid && typeof start === 'string' && typeof realm === 'string';
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
-}
-
-function membersOf(value: unknown): Readonly<Record<string, unknown>> {
-  return isObject(value) ? Object.fromEntries(Object.entries(value)) : {};
-}
-
-/** For a `catch`: a file that is not there, or no longer, is undefined. */
+/**
+ * For a `catch`: a file that is not there, or no longer, is undefined.
+ * @throws ConvertError `ACCESS_DENIED` for one of another user; else `error`.
+ */
 export function unlessMissing(error: unknown): undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return;
+  if (code !== 'EACCES') throw error;
+  const path = error instanceof Error && 'path' in error ? `${error.path}` : 'a file';
+  throw new ConvertError(
+    'ACCESS_DENIED',
+    `reading ${path}: found ${unreadReason(error)}, wanted machines of this user`,
+    { hint: `namei -l ${shellWord(path)}`, cause: error },
+  );
 }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { ConvertError } from '../error.ts';
 import type { Hook, HookPoint, Hooks } from './hooks.ts';
+import { killGroup } from './kill-group.ts';
 import type { MachineState } from './state.ts';
 
 /** Of what a hook says that is quoted when it fails. */
@@ -56,7 +57,7 @@ function run(
     let late = false;
     const kill = (): void => {
       late = true;
-      killGroup(child.pid);
+      if (child.pid !== undefined) killGroup(child.pid);
     };
     const patience = timeout === undefined ? undefined : setTimeout(kill, timeout * 1000);
     const talk = tailOf(child.stderr);
@@ -78,14 +79,6 @@ function run(
         );
     });
   });
-}
-
-function killGroup(leader: number | undefined): void {
-  try {
-    if (leader !== undefined) process.kill(-leader, 'SIGKILL');
-  } catch {
-    // It has ended just now.
-  }
 }
 
 function variable(text: string): readonly [string, string] {

@@ -6,7 +6,7 @@ import { controlOf } from './control.ts';
 import { deleteMachine } from './delete.ts';
 import { type FoundMachine, findMachine, stateOf } from './find-machine.ts';
 import type { MachineId } from './machine-id.ts';
-import { fileNames, type Vmm } from './record.ts';
+import { fileNames, type KeptVmm } from './record.ts';
 import { runHooks } from './run-hook.ts';
 import type { MachineState } from './state.ts';
 import { waitUntilReady } from './wait-ready.ts';
@@ -51,7 +51,7 @@ export async function startMachine(
 }
 
 /** QEMU talks to one at a time, Firecracker starts once: of two who start a machine, one finds it running. */
-async function letGo({ id, folder }: FoundMachine, { kind }: Vmm): Promise<void> {
+async function letGo({ id, folder }: FoundMachine, { kind }: KeptVmm): Promise<void> {
   const control = await controlOf(folder, kind);
   const refuseRunning = async (): Promise<void> => {
     if (await control.isRunning()) throw wrongStatus(doing, { id, status: 'running' }, ['created']);

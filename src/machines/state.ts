@@ -79,6 +79,8 @@ export function endText(end: GuestEnd): string {
       return end.signal === undefined ? 'killed' : `killed (${end.signal})`;
     case 'timed-out':
       return 'timed out';
+    case 'share-lost':
+      return `lost its share ${end.folder}, whose virtiofsd ended`;
     case 'failed':
       return `failed (the hypervisor's exit code ${end.exitCode})`;
     case 'unknown':

@@ -16,6 +16,8 @@ export interface EndSigns {
   readonly talk?: string;
   /** Why we ended it, if it was us. */
   readonly asked?: 'kill' | 'time-out';
+  /** The folder whose server was lost, for which the hypervisor was killed. */
+  readonly lost?: string;
 }
 
 /** How a guest ended. */
@@ -26,6 +28,8 @@ export type GuestEnd =
   | { readonly how: 'aborted'; readonly reason: string }
   | { readonly how: 'killed'; readonly signal?: string }
   | { readonly how: 'timed-out' }
+  /** The server of this folder ended, for which the guest would have waited for ever. */
+  | { readonly how: 'share-lost'; readonly folder: string }
   /** The hypervisor itself failed. */
   | { readonly how: 'failed'; readonly exitCode: number }
   /** Nothing is left that tells, as after a reset of the host. */
@@ -36,12 +40,15 @@ export type GuestEnd =
  * a program that returned, one that failed, and an abort. A program may print these words, too; so the
  * answer is as good as the program is honest.
  */
-export function endOf({ console, vmm, talk = '', asked }: EndSigns): GuestEnd {
+export function endOf({ console, vmm, talk = '', asked, lost }: EndSigns): GuestEnd {
   const lines = Buffer.from(console).toString('latin1').split(/\r?\n/);
   const reason = abortIn(lines);
   if (reason !== undefined) return { how: 'aborted', reason };
   if (asked === 'time-out') return { how: 'timed-out' };
-  const signal = vmm?.signal ?? signalIn(talk);
+  if (lost !== undefined && vmm?.signal === 'SIGKILL' && signalIn(talk) === undefined) {
+    return { how: 'share-lost', folder: lost };
+  }
+  const signal = signalOf(vmm, talk);
   if (signal !== undefined) return { how: 'killed', signal };
   if (asked === 'kill') return { how: 'killed' };
   if (vmm === undefined || vmm.code === null) return { how: 'unknown' };
@@ -70,6 +77,11 @@ function abortIn(lines: readonly string[]): string | undefined {
 function exitCodeIn(lines: readonly string[]): number | undefined {
   const line = lines.findLast((text) => /^program \S+ returned -?\d{1,10}$/.test(text));
   return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ') + 1));
+}
+
+/** What ended a hypervisor that said `talk`. */
+export function signalOf(vmm: VmmEnd | undefined, talk: string): string | undefined {
+  return vmm?.signal ?? signalIn(talk);
 }
 
 /** QEMU that is sent a signal ends with exit code 0, and says so. */

@@ -1,4 +1,5 @@
 import { ConvertError } from '../error.ts';
+import { shellWord } from '../shell-word.ts';
 import type { Disk, Machine } from './machine.ts';
 import type { Network } from './network.ts';
 
@@ -44,9 +45,7 @@ export function firecrackerConfig(machine: Machine): FirecrackerConfig {
   if (boot.kind === 'bios') {
     throw refused('a disk that boots itself', 'the ELF of a kernel', 'osv-convert kernel ls');
   }
-  if (shares.length > 0) {
-    throw refused('shares of folders', 'none', 'share them in QEMU: --vmm qemu');
-  }
+  refuseShares(shares);
   if (cpus > 32) throw refused(`${cpus} processors`, 'at most 32', '--cpus 32');
   const drives = [
     driveOf('disk', disk, true),
@@ -61,6 +60,12 @@ export function firecrackerConfig(machine: Machine): FirecrackerConfig {
     drives,
     'network-interfaces': networks.map(interfaceOf),
   };
+}
+
+/** It has no virtiofs. @throws ConvertError `USAGE` when there are any. */
+export function refuseShares(shares: readonly unknown[]): void {
+  if (shares.length === 0) return;
+  throw refused('shares of folders', 'none', 'share them in QEMU: --vmm qemu');
 }
 
 /** There is no PCI bus, for which OSv would look in vain on x86_64 (scripts/firecracker.py of OSv). */
@@ -85,7 +90,11 @@ function obstacleOf(line: string, limit: number): string | undefined {
 
 function driveOf(id: string, { path, format }: Disk, isReadOnly: boolean): FirecrackerDrive {
   if (format !== 'raw') {
-    throw refused(`the ${format} disk ${path}`, 'a raw one', 'osv-convert build REF --format raw');
+    throw refused(
+      `the ${format} disk ${path}`,
+      'a raw one',
+      `osv-convert convert-disk ${shellWord(path)} ${shellWord(`${path}.raw`)}`,
+    );
   }
   return { drive_id: id, path_on_host: path, is_root_device: false, is_read_only: isReadOnly };
 }

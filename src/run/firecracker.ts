@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConvertError } from '../error.ts';
 import { callFirecracker, firecrackerCalls, instanceStart } from './firecracker-api.ts';
@@ -7,6 +6,8 @@ import { firecrackerConfig } from './firecracker-config.ts';
 import type { Machine } from './machine.ts';
 import { startVmm } from './process.ts';
 import type { Vmm } from './vmm.ts';
+import { vmmFailure } from './vmm-failure.ts';
+import { makeTemporaryFolder } from './work-folder.ts';
 
 export const firecrackerProgram = 'firecracker';
 
@@ -19,8 +20,8 @@ const patience = 60_000;
  * @throws ConvertError `FIRECRACKER_NOT_FOUND`, those of `firecrackerConfig`.
  */
 export async function startFirecracker(machine: Machine, env: NodeJS.ProcessEnv): Promise<Vmm> {
-  const calls = [...firecrackerCalls(firecrackerConfig(machine)), instanceStart];
-  const folder = await mkdtemp(join(tmpdir(), 'osv-convert-firecracker-'));
+  const calls = firecrackerCalls(firecrackerConfig(machine));
+  const folder = await makeTemporaryFolder();
   const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true });
   const socket = join(folder, 'api');
   const started = startVmm(firecrackerProgram, firecrackerArguments(socket), env);
@@ -28,19 +29,18 @@ export async function startFirecracker(machine: Machine, env: NodeJS.ProcessEnv)
     await dispose();
     throw noFirecracker('starting the machine');
   }
+  let isKnown = false;
   return {
     process: started,
-    begin: (over) =>
-      callFirecracker(socket, calls, AbortSignal.any([over, AbortSignal.timeout(patience)])),
-    userNetwork: async () => '',
-    failure: ({ code, signal, talk }) => {
-      const how = code === null ? `killed by ${signal}` : `exit code ${code}`;
-      const said = talk === '' ? '' : `: ${talk}`;
-      return new ConvertError(
-        'FIRECRACKER_FAILED',
-        `running ${firecrackerProgram}: found ${how}, wanted 0${said}`,
-      );
+    begin: async (over) => {
+      const inTime = AbortSignal.any([over, AbortSignal.timeout(patience)]);
+      await callFirecracker(socket, calls, inTime);
+      isKnown = true;
+      await callFirecracker(socket, [instanceStart], inTime);
     },
+    isKnown: () => isKnown,
+    userNetwork: async () => '',
+    failure: (exit) => vmmFailure('FIRECRACKER_FAILED', 'running', firecrackerProgram, exit),
     dispose,
   };
 }

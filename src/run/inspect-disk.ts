@@ -1,12 +1,15 @@
 import { readFile, stat } from 'node:fs/promises';
 import { type Digest, encodeName, parseDigest } from '../../store/index.ts';
 import { openFileAccess } from '../disk/file-access.ts';
-import { diskIn, formatOf, type ReadFormat, refusePacked } from '../disk/open-disk.ts';
+import { refusePacked } from '../disk/open-disk.ts';
+import { diskIn, formatOf, type ReadFormat } from '../disk/read-format.ts';
 import { errorCodeOf } from '../error.ts';
 import { directForms, type KernelArchitecture } from '../osv/kernel.ts';
+import { commandLineOffset, hasBootSectorMark, maxCommandLine } from '../osv/loader-layout.ts';
 import type { SyncAccess } from '../tree/access.ts';
 import { isVolumeSize } from './data-option.ts';
-import { hasLoader, requireWholeDisk } from './whole-disk.ts';
+import { jsonIn, membersOf } from './json.ts';
+import { requireWholeDisk, withWayOut } from './whole-disk.ts';
 
 /** What a finished disk, and the report beside it, tell about booting it. */
 export interface DiskFacts {
@@ -32,15 +35,12 @@ const architectures: readonly KernelArchitecture[] = ['x86_64', 'aarch64'];
 /** In bytes, of the file beside a disk: anything may lie there. */
 export const reportCap = 256 << 20;
 
-/** Command line in the sectors behind the boot sector, as in `src/disk`. */
-const commandLineOffset = 512;
-const commandLineArea = 63 * 512;
-
 /**
  * Reads how to boot a disk. A disk with a kernel tells itself; all else comes from `FILE.json`, without
  * which a disk can only be tried.
  * @throws ConvertError `USAGE` when `path` is no file that can be read, `ACCESS_DENIED`; `DISK_UNSUPPORTED` for an
- * archive or a packed file, which a hypervisor would take for a raw disk; `DISK_INVALID` as `requireWholeDisk`.
+ * archive or a packed file, which a hypervisor would take for a raw disk; `DISK_INVALID` as `requireWholeDisk`, and
+ * for a file of any format that contradicts itself or was cut short.
  */
 export async function inspectDisk(path: string): Promise<DiskFacts> {
   const file = openFileAccess(path);
@@ -53,7 +53,7 @@ export async function inspectDisk(path: string): Promise<DiskFacts> {
     return {
       format,
       ...report,
-      ...(hasLoader(head)
+      ...(hasBootSectorMark(head)
         ? { hasLoader: true, commandLine: commandLineIn(head) }
         : { hasLoader: false }),
     };
@@ -71,7 +71,7 @@ async function headOf(
   const disk = await openedAs(format, file, path);
   if (disk === undefined) return undefined;
   requireWholeDisk(disk, path);
-  return Buffer.from(disk.read(0, commandLineOffset + commandLineArea));
+  return Buffer.from(disk.read(0, commandLineOffset + maxCommandLine + 1));
 }
 
 async function openedAs(
@@ -82,9 +82,8 @@ async function openedAs(
   try {
     return await diskIn(file, path, format);
   } catch (error) {
-    const code = errorCodeOf(error);
-    if (code === 'DISK_UNSUPPORTED' || code === 'DISK_INVALID') return undefined;
-    throw error;
+    if (errorCodeOf(error) === 'DISK_UNSUPPORTED') return undefined;
+    throw withWayOut(error, path);
   }
 }
 
@@ -101,7 +100,7 @@ async function readReport(path: string): Promise<Report | undefined> {
     () => 0,
   );
   if (size === 0 || size > reportCap) return undefined;
-  const report = membersOf(parseJson(await readFile(path, 'utf8')));
+  const report = membersOf(jsonIn(await readFile(path, 'utf8')));
   const { commandLine, memory } = report;
   const kernel = membersOf(report['kernel']);
   const architecture = architectures.find((one) => one === kernel['architecture']);
@@ -127,18 +126,4 @@ function volumeSizesIn(volumes: unknown): ReadonlyMap<string, number> {
 
 function isDigest(value: unknown): value is string {
   return typeof value === 'string' && /^sha256:[0-9a-f]{64}$/.test(value);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function membersOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
-    ? Object.fromEntries(Object.entries(value))
-    : {};
 }

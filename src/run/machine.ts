@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { imageCommandLineLimit } from '../disk/kernel-image.ts';
-import type { ReadFormat } from '../disk/open-disk.ts';
+import type { ReadFormat } from '../disk/read-format.ts';
 import { ConvertError } from '../error.ts';
 import type { Network } from './network.ts';
 
@@ -28,7 +28,10 @@ export interface Disk {
   readonly format: ReadFormat;
 }
 
-/** A folder of the host, absolute, and where a server of it listens: a path of at most 107 bytes (unix(7)). */
+/**
+ * A folder of the host, absolute, and where its server listens: a path of at most 107 bytes (unix(7)), of a machine
+ * that is only planned a name, to which who starts the server gives its place.
+ */
 export interface Share {
   readonly folder: string;
   readonly socket: string;

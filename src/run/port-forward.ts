@@ -30,7 +30,7 @@ export function parsePortForwards(texts: readonly string[]): readonly PortForwar
     throw new ConvertError(
       'USAGE',
       `reading the ports to forward: found ${texts[first]} and ${texts[at]}, wanted each port of the host once`,
-      { hint: `-p 0:${guestPort}${protocol === 'udp' ? '/udp' : ''} takes a port that is free` },
+      { hint: `take a port that is free: -p 0:${guestPort}${protocol === 'udp' ? '/udp' : ''}` },
     );
   }
   return forwards;

@@ -67,7 +67,7 @@ function sharedMemory(memory: number): string[] {
 }
 
 function drive(id: string, { path, format }: Disk): string {
-  const driver = format === 'vhd' ? 'vpc' : format;
+  const driver = format === 'vhd' || format === 'vhd-dynamic' ? 'vpc' : format;
   return `file=${escapeValue(path)},if=none,id=${id},format=${driver}`;
 }
 

@@ -4,10 +4,11 @@ import { handOver } from './hand-over.ts';
 import type { Machine } from './machine.ts';
 import { controlDescriptor, startVmm } from './process.ts';
 import { qemuArguments, qemuPrograms } from './qemu-arguments.ts';
-import { hintFor } from './qemu-hint.ts';
 import { openQmp, type Qmp } from './qmp.ts';
-import { serveShares } from './virtiofsd.ts';
+import { serveShares } from './share-servers.ts';
+import { lostShare } from './virtiofsd.ts';
 import type { Vmm } from './vmm.ts';
+import { vmmFailure } from './vmm-failure.ts';
 
 /** Milliseconds for an answer: a busy host takes long to start a machine. */
 const patience = 60_000;
@@ -38,6 +39,8 @@ export async function startQemu(machine: Machine, env: NodeJS.ProcessEnv): Promi
     lost = folder;
     started.kill();
   });
+  // Nothing tells what a machine is started by that boots itself.
+  let isKnown = boot.kind === 'bios';
   let opened: Promise<Qmp> | undefined;
   const qmp = (): Promise<Qmp> => {
     opened ??= openQmp(started.control, { timeout: patience });
@@ -47,29 +50,20 @@ export async function startQemu(machine: Machine, env: NodeJS.ProcessEnv): Promi
     process: started,
     // A machine that boots itself was not told to wait.
     begin: async () => {
-      if (boot.kind === 'direct') await handOver(await qmp(), boot.commandLine);
+      if (boot.kind === 'bios') return;
+      const monitor = await qmp();
+      isKnown = true;
+      await handOver(monitor, boot.commandLine);
     },
+    isKnown: () => isKnown,
     userNetwork: async () => {
       const command = { 'command-line': 'info usernet' };
       return String(await (await qmp()).execute('human-monitor-command', command));
     },
-    failure: ({ code, signal, talk }) => {
-      if (lost !== undefined) return noServer(lost);
-      const how = code === null ? `killed by ${signal}` : `exit code ${code}`;
-      const said = talk === '' ? '' : `: ${talk}`;
-      const sentence = `running ${program}: found ${how}, wanted 0${said}`;
-      return new ConvertError('QEMU_FAILED', sentence, hintFor(talk));
-    },
+    failure: (exit) =>
+      lost === undefined ? vmmFailure('QEMU_FAILED', 'running', program, exit) : lostShare(lost),
     dispose: async () => await servers?.dispose(),
   };
-}
-
-/** The guest would wait for its files for ever. */
-function noServer(folder: string): ConvertError {
-  return new ConvertError(
-    'QEMU_FAILED',
-    `sharing ${folder}: found that its virtiofsd ended, wanted it as long as the machine`,
-  );
 }
 
 export function noQemu(doing: string, architecture: Machine['architecture']): ConvertError {

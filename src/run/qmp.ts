@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ConvertError } from '../error.ts';
+import { isObject, jsonIn, membersOf } from './json.ts';
 
 /** What QEMU tells by itself, such as `SHUTDOWN`. */
 export interface QmpEvent {
@@ -53,10 +54,11 @@ export async function openQmp(socket: Duplex, options: QmpOptions = {}): Promise
     socket.destroy();
   };
   const onLine = (line: string): void => {
-    const message = membersOf(line);
-    if (message === undefined) lose('something that is no JSON object');
+    const value = jsonIn(line);
+    const message = membersOf(value);
+    if (!isObject(value)) lose('something that is no JSON object');
     else if (typeof message['event'] === 'string') {
-      onEvent?.({ event: message['event'], data: recordOf(message['data']) });
+      onEvent?.({ event: message['event'], data: membersOf(message['data']) });
     } else waiting.shift()?.resolve(message);
   };
   let unread = '';
@@ -72,7 +74,7 @@ export async function openQmp(socket: Duplex, options: QmpOptions = {}): Promise
     if (lost !== undefined) throw lost;
     const patience = setTimeout(() => lose(`no answer to ${to} in ${timeout} ms`), timeout);
     try {
-      return recordOf(await new Promise((resolve, reject) => waiting.push({ resolve, reject })));
+      return membersOf(await new Promise((resolve, reject) => waiting.push({ resolve, reject })));
     } finally {
       clearTimeout(patience);
     }
@@ -83,7 +85,7 @@ export async function openQmp(socket: Duplex, options: QmpOptions = {}): Promise
       socket.write(`${JSON.stringify({ execute: command, ...(args && { arguments: args }) })}\n`);
       const { error, return: returned } = await answer(command);
       if (error === undefined) return returned;
-      const found = String(recordOf(error)['desc']).slice(0, 400);
+      const found = String(membersOf(error)['desc']).slice(0, 400);
       throw new ConvertError('QEMU_FAILED', `asking QEMU for ${command}: found ${found}`);
     },
     close: () => socket.destroy(),
@@ -119,19 +121,4 @@ function connectOnce(path: string): Promise<Duplex> {
 
 function failure(found: string, cause?: unknown): ConvertError {
   return new ConvertError('QEMU_FAILED', `talking to QEMU: found ${found}, wanted QMP`, { cause });
-}
-
-function membersOf(line: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null ? recordOf(value) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function recordOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
-    ? Object.fromEntries(Object.entries(value))
-    : {};
 }

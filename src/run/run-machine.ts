@@ -79,7 +79,7 @@ export async function runMachine(machine: Machine, options: RunOptions): Promise
       ...(asked && { asked }),
     });
     if (asked === undefined) {
-      if (end.how === 'failed' || end.how === 'killed') throw vmm.failure(exit);
+      if (end.how === 'failed' || end.how === 'killed' || !vmm.isKnown()) throw vmm.failure(exit);
       if (!isReady) throw notReady('its end', tail);
     }
     return { end, lastLines: tail.lastLines() };

@@ -1,75 +1,64 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { spawnSync } from 'node:child_process';
+import { readdir, rm } from 'node:fs/promises';
+import { delimiter, join, resolve } from 'node:path';
 import { ConvertError } from '../error.ts';
 import { findProgram } from './find-program.ts';
 import type { Share } from './machine.ts';
-import { tethered } from './tether.ts';
 
-/** Servers of folders, for one machine. */
-export interface ShareServers {
-  /** The folders, each with the socket on which it is served. */
-  readonly shares: readonly Share[];
-  /** The folder of the first server that is gone, for whatever reason. */
-  readonly lost: Promise<string>;
-  /** Ends those that the end of the machine did not, and removes what they needed. */
-  readonly dispose: () => Promise<void>;
+/** A server of folders for guests. */
+export interface Virtiofsd {
+  /** Its path. */
+  readonly program: string;
+  /** `qemu`: the one in C that QEMU brought until 8.0. `rust`: its successor, since it can share read-only. */
+  readonly flavour: 'qemu' | 'rust';
 }
-
-/** `qemu`: the one in C that QEMU brought until 8.0. `rust`: its successor, since it can share read-only. */
-type Flavour = 'qemu' | 'rust';
 
 /** Where distributions have it, besides PATH. */
 const folders = ['/usr/lib/qemu', '/usr/libexec', '/usr/lib', '/usr/libexec/qemu-kvm'];
 
 /** What both say on stderr when they listen. */
-const listens = 'Waiting for vhost-user socket connection';
+export const listeningWords = 'Waiting for vhost-user socket connection';
+
+/** Milliseconds in which a server listens: a busy host takes long. */
+export const serverPatience = 60_000;
 
 /**
- * Serves folders by virtiofsd, each read-only: a guest has only one program, but that is its kernel too, and may
- * ask for what it likes. Each server ends when QEMU hangs up, and dies with this process.
- * @throws ConvertError `QEMU_FAILED` without virtiofsd, or where it may not run; when it does not listen.
+ * The first virtiofsd of this host that does.
+ * @throws ConvertError `QEMU_FAILED` where there is none, or none that this user may run and that shares read-only.
  */
-export async function serveShares(
-  shares: readonly Share[],
+export function findVirtiofsd(
   env: NodeJS.ProcessEnv,
   isRoot = process.getuid?.() === 0,
-): Promise<ShareServers> {
-  const program = programOf(env);
-  const flavour = flavourOf(program);
-  if (flavour === 'qemu' && !isRoot) {
-    throw failed(
-      `${program}, which runs as root only`,
-      'virtiofsd 1.0 or later, which anyone may run',
-      "install Debian 13's virtiofsd, or run this command as root",
-    );
+): Virtiofsd {
+  let refusal: ConvertError | undefined;
+  for (const folder of [...(env['PATH'] ?? '').split(delimiter), ...folders]) {
+    const program = findProgram('virtiofsd', { PATH: folder });
+    if (program === undefined) continue;
+    const flavour = flavourOf(program);
+    if (flavour === 'rust' || (flavour === 'qemu' && isRoot)) return { program, flavour };
+    refusal ??= flavour === 'qemu' ? forRoot(program) : withoutReadonly(program);
   }
-  const folder = await mkdtemp(join(tmpdir(), 'osv-convert-share-'));
-  const served = shares.map(({ folder: source, socket }) => ({
-    folder: source,
-    socket: join(folder, basename(socket)),
-  }));
-  const started: Server[] = [];
-  const dispose = async (): Promise<void> => {
-    await Promise.all(started.map(({ end }) => end()));
-    await rm(folder, { recursive: true, force: true });
-    if (flavour === 'qemu') {
-      await Promise.all(served.map(({ socket }) => rm(lockFileOf(socket), { force: true })));
-    }
-  };
-  try {
-    for (const share of served) started.push(await serve(program, flavour, share, env));
-    const lost = Promise.race(
-      started.map(({ gone }, at) => gone.then(() => shares[at]?.folder ?? '')),
-    );
-    return { shares: served, lost, dispose };
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
+  throw refusal ?? notShared('no virtiofsd', 'it on PATH', 'sudo apt-get install virtiofsd');
+}
+
+/** The one in Rust has an option that says what is shared. Undefined for one that cannot share read-only. */
+function flavourOf(program: string): Virtiofsd['flavour'] | undefined {
+  const { stdout } = spawnSync(program, ['--help'], { encoding: 'utf8', timeout: 5000 });
+  const help = typeof stdout === 'string' ? stdout : '';
+  if (!help.includes('--shared-dir')) return 'qemu';
+  return help.includes('--readonly') ? 'rust' : undefined;
+}
+
+function forRoot(program: string): ConvertError {
+  return notShared(
+    `${program}, which runs as root only`,
+    'virtiofsd 1.11 or later, which anyone may run',
+    "install Debian 13's virtiofsd, or run this command as root",
+  );
+}
+
+function withoutReadonly(program: string): ConvertError {
+  return notShared(`${program} without the option --readonly`, 'virtiofsd 1.11 or later');
 }
 
 /**
@@ -79,17 +68,21 @@ export async function serveShares(
 const onReadOnly =
   'mkdir -- "$2" && mount --bind -- "$1" "$2" && mount -o remount,bind,ro -- "$2" && shift 2 && exec "$@"';
 
-/** The words that serve `share`. */
+/**
+ * The words that serve `share` when they are started in `cwd`, read-only: a guest has only one program, but that is
+ * its kernel too, and may ask for what it likes. The server ends when QEMU hangs up.
+ */
 export function virtiofsdCommand(
-  program: string,
-  flavour: Flavour,
+  { program, flavour }: Virtiofsd,
   { folder, socket }: Share,
+  cwd = '/',
 ): readonly string[] {
   if (flavour === 'rust') {
     const options = ['--sandbox=none', '--cache=never', '--readonly'];
     return [program, `--socket-path=${socket}`, `--shared-dir=${folder}`, ...options];
   }
-  const place = `${socket}.folder`;
+  // It leaves `cwd` before it looks for the place.
+  const place = resolve(cwd, `${socket}.folder`);
   return [
     ...['unshare', '--mount', '--', 'sh', '-c', onReadOnly, 'sh', folder, place],
     ...[program, `--socket-path=${socket}`],
@@ -102,71 +95,35 @@ function escapeOption(text: string): string {
   return text.replaceAll(/[\\,]/g, '\\$&');
 }
 
-interface Server {
-  readonly gone: Promise<void>;
-  /** Kills it, if it lives; resolved when it is gone. */
-  readonly end: () => Promise<void>;
+/** Where QEMU's locks its sockets (tools/virtiofsd/fuse_virtio.c of QEMU 7.2, `fv_socket_lock`). */
+const lockFolder = '/var/run/virtiofsd';
+
+/** QEMU's leaves an empty file behind for each socket: removes those of sockets whose paths begin with `prefix`. */
+export async function removeLocks(prefix: string): Promise<void> {
+  const beginning = prefix.replaceAll('/', '.');
+  const names = await readdir(lockFolder).catch((): string[] => []);
+  const ours = names.filter((name) => name.startsWith(beginning));
+  await Promise.allSettled(ours.map((name) => rm(join(lockFolder, name), { force: true })));
 }
 
-async function serve(
+/** What a server said that does not listen tells why. */
+export function notListening(
   program: string,
-  flavour: Flavour,
-  share: Share,
-  env: NodeJS.ProcessEnv,
-): Promise<Server> {
-  const command = tethered(virtiofsdCommand(program, flavour, share), env);
-  const [file = program, ...words] = command;
-  const child = spawn(file, words, { stdio: ['ignore', 'ignore', 'pipe'], env });
-  const kill = (): void => void child.kill('SIGKILL');
-  process.once('exit', kill);
-  const gone = new Promise<void>((resolve) => {
-    child.once('close', () => resolve()).once('error', () => resolve());
-  }).finally(() => process.off('exit', kill));
-  const end = async (): Promise<void> => {
-    kill();
-    await gone;
-  };
-  const lines = createInterface({ input: child.stderr });
-  const said: string[] = [];
-  const heard = new Promise<boolean>((resolve) => {
-    lines.on('line', (line) => {
-      if (said.length < 20) said.push(line.slice(0, 300));
-      if (line.includes(listens)) resolve(true);
-    });
-    lines.once('close', () => resolve(false));
-  });
-  const signal = AbortSignal.timeout(60_000);
-  const late = once(signal, 'abort').then(() => false);
-  if (await Promise.race([heard, late])) return { gone, end };
-  await end();
-  throw failed(
-    `that ${program} does not serve ${share.folder}: ${said.join('; ')}`,
-    'it to listen',
+  folder: string,
+  said: readonly string[],
+): ConvertError {
+  return notShared(`that ${program} does not serve ${folder}: ${said.join('; ')}`, 'it to listen');
+}
+
+/** The guest would wait for its files for ever. */
+export function lostShare(folder: string): ConvertError {
+  return new ConvertError(
+    'QEMU_FAILED',
+    `sharing ${folder}: found that its virtiofsd ended, wanted it as long as the machine`,
   );
 }
 
-function programOf(env: NodeJS.ProcessEnv): string {
-  const path = [env['PATH'] ?? '', ...folders].join(':');
-  const program = findProgram('virtiofsd', { PATH: path });
-  if (program !== undefined) return program;
-  throw failed('no virtiofsd', 'it on PATH', 'sudo apt-get install virtiofsd');
-}
-
-/** The one in Rust has an option that says what is shared. */
-function flavourOf(program: string): Flavour {
-  const { stdout } = spawnSync(program, ['--help'], { encoding: 'utf8', timeout: 5000 });
-  const help = typeof stdout === 'string' ? stdout : '';
-  if (!help.includes('--shared-dir')) return 'qemu';
-  if (help.includes('--readonly')) return 'rust';
-  throw failed(`${program} without the option --readonly`, 'virtiofsd 1.11 or later');
-}
-
-/** It leaves one behind (tools/virtiofsd/fuse_virtio.c of QEMU 7.2, `fv_socket_lock`). */
-function lockFileOf(socket: string): string {
-  return join('/var/run/virtiofsd', `${socket.replaceAll('/', '.')}.pid`);
-}
-
-function failed(found: string, wanted: string, hint?: string): ConvertError {
+export function notShared(found: string, wanted: string, hint?: string): ConvertError {
   return new ConvertError(
     'QEMU_FAILED',
     `sharing a folder: found ${found}, wanted ${wanted}`,

@@ -9,6 +9,8 @@ export interface Vmm {
    * @throws ConvertError when it refuses, ends before, or does not answer in a minute.
    */
   readonly begin: (over: AbortSignal) => Promise<void>;
+  /** False as long as it has not shown that it is a hypervisor, where it would: any program may have its name. */
+  readonly isKnown: () => boolean;
   /** What it says of the connections of its user networks, in QEMU's words; of none without them. */
   readonly userNetwork: () => Promise<string>;
   /** How a user learns of its failure. */

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, open, stat } from 'node:fs/promises';
-import { lockHolder, lockHolderIn } from '../disk/edit-use.ts';
+import { lockHolder, lockHolderIn } from '../disk/file-lock.ts';
 import { ConvertError } from '../error.ts';
 import { shellWord } from '../shell-word.ts';
 import { type ExtState, extStateOf, superblockEnd } from './ext-superblock.ts';
@@ -22,7 +22,7 @@ export interface CheckVolumeOptions {
 export async function checkVolume(path: string, options: CheckVolumeOptions): Promise<void> {
   const state = await stateOf(path);
   // What is there may be anything, so that nothing is told here that would write to it.
-  const hint = '--volume 1G:FILE:PATH, with a FILE that is not there, makes one';
+  const hint = 'make one, with a FILE that is not there: --volume 1G:FILE:PATH';
   if (state.kind === 'none') throw refused(path, 'no ext4', 'a raw disk with one', hint);
   if (state.kind === 'unsupported') throw refused(path, state.reason, 'an ext4 OSv knows', hint);
   const holder = lockHolder(path);

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync } from 'node:fs';
-import { link, mkdtemp, open, rm, truncate } from 'node:fs/promises';
+import { link, open, rm, truncate } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ConvertError } from '../error.ts';
 import { shellWord } from '../shell-word.ts';
 import { findSystemProgram, runTool } from './system-program.ts';
+import { makeWorkFolder } from './work-folder.ts';
 
 /** What OSv's driver knows and uses of ext4; it writes no journal (lwext4, CMakeLists.txt). */
 const features =
@@ -29,7 +30,7 @@ export async function makeVolume(
   }
   let folder: string | undefined;
   try {
-    folder = await mkdtemp(join(dirname(path), '.osv-convert-'));
+    folder = await makeWorkFolder(join(dirname(path), '.osv-convert-'));
     const file = join(folder, 'volume');
     await (await open(file, 'wx', 0o600)).close();
     await truncate(file, size);

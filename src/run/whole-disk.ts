@@ -2,18 +2,10 @@ import { invalidDisk } from '../disk/disk-error.ts';
 import { hasBootCode, hasBootSignature, partitionIn, sectorSize } from '../disk/mbr.ts';
 import { partOf } from '../disk/part.ts';
 import { ConvertError } from '../error.ts';
+import { hasBootSectorMark } from '../osv/loader-layout.ts';
 import { blockSize, decodeSuperblock, isRofs, superblockSize } from '../rofs/format.ts';
 import { shellWord } from '../shell-word.ts';
 import type { SyncAccess } from '../tree/access.ts';
-
-/** Where OSv's boot sector says what it is (arch/x64/boot16.S). */
-const loaderMark = { text: 'VSO', offset: 0x1b8 };
-
-/** Whether a disk that begins so has a kernel of OSv. */
-export function hasLoader(head: Uint8Array): boolean {
-  const { text, offset } = loaderMark;
-  return Buffer.from(head.subarray(offset, offset + text.length)).toString('latin1') === text;
-}
 
 /**
  * Refuses a disk whose end was lost, as by a download or a copy that was cut short: its second partition, which OSv
@@ -27,10 +19,15 @@ export function requireWholeDisk(disk: SyncAccess, path: string): void {
   try {
     requireRoot(disk, path);
   } catch (cause) {
-    if (!(cause instanceof ConvertError && cause.code === 'DISK_INVALID')) throw cause;
-    const hint = `osv-convert build REF -o ${shellWord(path)}\nor copy or fetch the file once more`;
-    throw new ConvertError(cause.code, cause.message, { hint, cause });
+    throw withWayOut(cause, path);
   }
+}
+
+/** What was thrown for a disk that is damaged, with how to have a sound one; all else as it is. */
+export function withWayOut(cause: unknown, path: string): unknown {
+  if (!(cause instanceof ConvertError && cause.code === 'DISK_INVALID')) return cause;
+  const hint = `osv-convert build REF -o ${shellWord(path)}\nor copy or fetch the file once more`;
+  return new ConvertError(cause.code, cause.message, { hint, cause });
 }
 
 function requireRoot(disk: SyncAccess, path: string): void {
@@ -64,5 +61,5 @@ function requireRoot(disk: SyncAccess, path: string): void {
 
 /** Whether OSv is what boots a disk that begins so: its own loader does, or, without a program, one beside the disk. */
 function isForOsv(head: Uint8Array): boolean {
-  return hasLoader(head) || !hasBootCode(head);
+  return hasBootSectorMark(head) || !hasBootCode(head);
 }

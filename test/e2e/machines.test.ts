@@ -1,8 +1,7 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createValidator } from '../../schemas/index.ts';
 import type { MachineState } from '../../src/machines/state.ts';
 import { openStore } from '../../store/index.ts';
@@ -14,11 +13,12 @@ import { copyRealKernel, findRealKernel } from '../support/kernels.ts';
 import { processesIn } from '../support/processes-in.ts';
 import { startRegistry } from '../support/registry/registry.ts';
 import { seededRandom } from '../support/seeded-random.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const hasQemu = findProgram('qemu-system-x86_64') !== undefined;
 if (!hasQemu) console.log('skipped: machines, for QEMU is not installed');
 
-let folder: string;
+const folder = temporaryFolder('machines');
 let stays: string;
 let ends: string;
 
@@ -54,7 +54,6 @@ async function expectNothing(): Promise<void> {
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-machines-'));
   stays = join(folder, 'stays.raw');
   ends = join(folder, 'ends.raw');
   await writeFile(stays, bootSectorDisk('first\r\nsecond\r\n', 'stay'));
@@ -64,8 +63,6 @@ beforeAll(async () => {
 afterEach(async () => {
   for (const { id } of await machines()) await done('delete', '--force', id);
 });
-
-afterAll(() => rm(folder, { recursive: true }));
 
 const small = ['--memory', '64M', '--accel', 'tcg', '-p', '0:80'];
 
@@ -134,12 +131,12 @@ describe.skipIf(!hasQemu)('machines', () => {
     await done('create', 'a', stays, ...small);
     expect(await refusal('create', 'a', stays)).toEqual([
       12,
-      'osv-convert: creating machine a: found one of this name, wanted a name that is free (MACHINE_EXISTS) | try: osv-convert delete a',
+      `osv-convert: creating machine a: found one of this name, wanted a name that is free (MACHINE_EXISTS) | try: osv-convert delete a --root ${root()}`,
     ]);
     await done('start', 'a');
     expect(await refusal('start', 'a')).toEqual([
       12,
-      'osv-convert: starting machine a: found it running, wanted it created (MACHINE_STATE) | try: osv-convert stop a',
+      `osv-convert: starting machine a: found it running, wanted it created (MACHINE_STATE) | try: osv-convert stop a --root ${root()}`,
     ]);
     expect(await refusal('delete', 'a')).toEqual([12, expect.stringContaining('MACHINE_STATE')]);
     expect(await done('stop', 'a')).toBe('a killed (SIGTERM)\n');

@@ -1,13 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { findSystemProgram } from '../../src/run/system-program.ts';
+import { findVirtiofsd } from '../../src/run/virtiofsd.ts';
 import { buildProbe, probeTools } from '../support/boot-probe.ts';
 import { runCli } from '../support/cli.ts';
 import { helloImage } from '../support/hello-image.ts';
 import { writeLayout } from '../support/layout.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const e2fsck = findSystemProgram('e2fsck', process.env);
 const { qemu, gcc } = probeTools();
@@ -22,7 +23,7 @@ if (reason !== undefined) console.log(`skipped: machines with volumes, for ${rea
 const patience = 120_000;
 
 describe.skipIf(reason !== undefined)('a machine with a volume', () => {
-  let folder = '';
+  const folder = temporaryFolder('volumes');
   const at = (name: string): string => join(folder, name);
   const cli = (...words: string[]) =>
     runCli([...words, '--store', at('store')], {
@@ -32,7 +33,6 @@ describe.skipIf(reason !== undefined)('a machine with a volume', () => {
   const library = (): string[] => ['--add', `${at('libext.so')}:/usr/lib/fs/`];
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'osv-convert-volumes-'));
     await writeLayout(at('shop'), 'v1', await helloImage());
     await writeFile(at('libext.so'), 'the library');
     const probe = await buildProbe(folder);
@@ -43,8 +43,6 @@ describe.skipIf(reason !== undefined)('a machine with a volume', () => {
     expect(built.code, built.stderr).toBe(0);
     expect(built.stdout).toContain('volume      /data: run and create attach a disk');
   }, patience);
-
-  afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it(
     'gets one beside its disk, which stays for the next machine',
@@ -105,10 +103,72 @@ describe.skipIf(reason !== undefined)('a machine with a volume', () => {
     [['build', 'oci:shop:v1', '-o', 'w.img', '--volume', '/a', '--share', '/a'], 'twice'],
     [['run', 'web.img', '--volume', 'typo:/data'], 'found no file'],
     [['run', 'web.img', '--share', '.:/data'], 'the disk mounts none'],
-    [['create', 'two', 'web.img', '--share', '.:/data'], 'found a share, wanted none'],
+    [['create', 'two', 'web.img', '--share', '.:/data'], 'the disk mounts none'],
   ])('is refused as %j', async (words, problem) => {
     const { code, stderr } = await cli(...words);
     expect(code).toBe(2);
     expect(stderr).toContain(problem);
+  });
+});
+
+const unserved = reason ?? obstacleOfShares();
+if (unserved !== undefined) console.log(`skipped: machines with shares, for ${unserved}`);
+
+function obstacleOfShares(): string | undefined {
+  try {
+    findVirtiofsd(process.env);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+describe.skipIf(unserved !== undefined)('a machine with a share', () => {
+  const folder = temporaryFolder('shares');
+  const at = (name: string): string => join(folder, name);
+  const cli = (...words: string[]) =>
+    runCli([...words, '--store', at('store')], {
+      cwd: folder,
+      env: { XDG_CACHE_HOME: at('cache'), XDG_RUNTIME_DIR: at('run'), XDG_STATE_HOME: at('state') },
+    });
+  const done = async (...words: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await cli(...words);
+    expect(code, stderr).toBe(0);
+    return stdout;
+  };
+
+  beforeAll(async () => {
+    await writeLayout(at('shop'), 'v1', await helloImage());
+    const probe = await buildProbe(folder);
+    await done('kernel', 'add', '--name', 'probe', probe);
+    const built = await done('build', 'oci:shop:v1', '-o', 'web.img', '--share', '/conf');
+    expect(built).toContain('share       /conf: run and create show a folder of their host there');
+  }, patience);
+
+  it.each([
+    ['a disk', 'web.img'],
+    ['an image', 'oci:shop:v1'],
+  ])(
+    'is created of %s, and lives without its creator',
+    async (_, source) => {
+      const words = ['--share', '.:/conf', '--network', 'none'];
+      expect(await done('create', 'web', source, ...words)).toBe('web created\n');
+      expect(await done('start', 'web')).toMatch(/^web (running|stopped)\n$/);
+      expect(await done('wait', 'web')).toBe('web powered off\n');
+      expect(await done('logs', 'web')).toContain('--mount-fs=virtiofs,/dev/virtiofs0,/conf');
+      await done('delete', 'web');
+      expect(await readdir(at('state/osv-convert/machines'))).toEqual([]);
+    },
+    patience,
+  );
+
+  it.each([
+    [['create', 'web', 'web.img'], 'found no folder for it'],
+    [['create', 'web', 'web.img', '--share', 'none:/conf'], 'none for it, wanted one of this host'],
+    [['create', 'web', 'web.img', '--share', '.:/conf', '--vmm', 'firecracker'], 'found shares'],
+  ])('is refused as %j', async (words, problem) => {
+    const { code, stderr } = await cli(...words);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(problem)]);
+    expect(await readdir(at('state/osv-convert/machines')).catch(() => [])).toEqual([]);
   });
 });

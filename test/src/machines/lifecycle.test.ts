@@ -135,6 +135,7 @@ describe('endText', () => {
     [{ how: 'killed', signal: 'SIGKILL' }, 'killed (SIGKILL)'],
     [{ how: 'timed-out' }, 'timed out'],
     [{ how: 'failed', exitCode: 1 }, "failed (the hypervisor's exit code 1)"],
+    [{ how: 'share-lost', folder: '/srv/a' }, 'lost its share /srv/a, whose virtiofsd ended'],
     [{ how: 'unknown' }, 'unknown'],
   ] as const)('of %j', (end, text) => {
     expect(endText(end)).toBe(text);
@@ -375,6 +376,20 @@ describe('createMachine', () => {
       throw new Error('no disk');
     };
     await expect(createMachine(root, id, plan, options)).rejects.toThrow('no disk');
+    expect(await readdir(root)).toEqual([]);
+  });
+
+  it.each([
+    ['exit 0', 'its end before its guest began, wanted a hypervisor'],
+    ['echo no >&2; exit 3', 'exit code 3, wanted 0: no'],
+    ['kill -SEGV $$', 'it ended by SIGSEGV, wanted it to run until its guest ends'],
+  ])('says how QEMU ended that does %j, and leaves nothing behind', async (script, problem) => {
+    const program = join(folder, 'qemu-system-x86_64');
+    await writeFile(program, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    await expect(create('', 'stay', { env: { PATH: folder } })).rejects.toMatchObject({
+      code: 'QEMU_FAILED',
+      message: `starting ${program}: found ${problem}`,
+    });
     expect(await readdir(root)).toEqual([]);
   });
 

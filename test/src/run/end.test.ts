@@ -49,6 +49,20 @@ describe('endOf', () => {
     [{ asked: 'kill' }, { how: 'killed' }],
     [{ asked: 'time-out', vmm: { code: null, signal: 'SIGKILL' } }, { how: 'timed-out' }],
     [{ vmm: { code: 1, signal: null } }, { how: 'failed', exitCode: 1 }],
+    [
+      { vmm: { code: null, signal: 'SIGKILL' }, lost: '/srv/a' },
+      { how: 'share-lost', folder: '/srv/a' },
+    ],
+    // It ended by itself, and a server only before it was gone.
+    [{ lost: '/srv/a' }, { how: 'powered-off' }],
+    [
+      {
+        vmm: { code: null, signal: 'SIGKILL' },
+        talk: 'qemu: terminating on signal 15 from pid 7 (sh)',
+        lost: '/srv/a',
+      },
+      { how: 'killed', signal: 'SIGKILL' },
+    ],
   ] as const)('tells what was done to QEMU: %j', (more, end) => {
     expect(endOf(signs('hello\r\n', more))).toEqual(end);
   });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -228,6 +228,19 @@ describe('runMachine', () => {
 
   it('starts no Firecracker for a machine that it does not have', async () => {
     await expect(run('', { ...machine, cpus: 64 })).rejects.toMatchObject({ code: 'USAGE' });
+  });
+
+  it('fails when what has the name of Firecracker ends in good order and is none', async () => {
+    await writeFile(join(folder, 'firecracker'), '#!/bin/sh\n', { mode: 0o755 });
+    const call = runMachine(machine, {
+      vmm: 'firecracker',
+      env: { PATH: folder },
+      onOutput: () => undefined,
+    });
+    await expect(call).rejects.toMatchObject({
+      code: 'FIRECRACKER_FAILED',
+      message: 'running firecracker: found its end before its guest began, wanted a hypervisor',
+    });
   });
 
   it('fails when there is no Firecracker', async () => {

@@ -47,10 +47,10 @@ describe('parsePortForward', () => {
 
 describe('parsePortForwards', () => {
   it.each([
-    [['80:80', '80:81'], '-p 0:81 takes a port that is free'],
-    [['8080:1', '80:80', '127.0.0.1:80:80/tcp'], '-p 0:80 takes a port that is free'],
-    [['53:53/udp', '0.0.0.0:53:54/udp'], '-p 0:54/udp takes a port that is free'],
-    [['0.0.0.0:80:80', '192.0.2.1:80:81'], '-p 0:81 takes a port that is free'],
+    [['80:80', '80:81'], 'take a port that is free: -p 0:81'],
+    [['8080:1', '80:80', '127.0.0.1:80:80/tcp'], 'take a port that is free: -p 0:80'],
+    [['53:53/udp', '0.0.0.0:53:54/udp'], 'take a port that is free: -p 0:54/udp'],
+    [['0.0.0.0:80:80', '192.0.2.1:80:81'], 'take a port that is free: -p 0:81'],
   ])('refuses %j, naming the last and the one before it that is the same port', (texts, hint) => {
     expect(() => parsePortForwards(texts)).toThrow(
       expect.objectContaining({
@@ -233,6 +233,14 @@ describe('inspectDisk', () => {
     return bytes;
   }
 
+  /** A qcow2 that changes another disk: only QEMU reads it. */
+  function overlay(): Buffer {
+    const bytes = Buffer.alloc(512);
+    bytes.write('QFI\xfb\0\0\0\x03', 'latin1');
+    bytes.writeBigUInt64BE(400n, 8);
+    return bytes;
+  }
+
   it('reads the command line from a raw disk with a kernel, whatever the report says', async () => {
     const elf = digestOf(Buffer.from('elf'));
     const report = { commandLine: 'stale', disk: { boot: 'direct' }, kernel: { elf } };
@@ -267,11 +275,9 @@ describe('inspectDisk', () => {
     expect(Buffer.from(raw.commandLine ?? []).toString('latin1')).toBe(
       '--rootfs=rofs /app/hello \xff !',
     );
-    const qcow2 = await inspectDisk(await disk(Buffer.from('QFI\xfb\0\0\0\x03', 'latin1'), report));
+    const qcow2 = await inspectDisk(await disk(overlay(), report));
     expect(qcow2).toMatchObject({ format: 'qcow2', hasLoader: false });
-    const bios = await inspectDisk(
-      await disk(Buffer.from('QFI\xfb\0\0\0\x03', 'latin1'), { disk: { boot: 'bios' } }),
-    );
+    const bios = await inspectDisk(await disk(overlay(), { disk: { boot: 'bios' } }));
     expect(bios).toEqual({ format: 'qcow2', hasLoader: true });
   });
 
@@ -281,9 +287,7 @@ describe('inspectDisk', () => {
     ['another document', [1, 'x']],
     ['members of other kinds', { commandLine: 1, disk: 'x', kernel: { elf: 'sha256:short' } }],
   ])('tells only what the disk shows when the report is %s', async (_, report) => {
-    expect(
-      await inspectDisk(await disk(Buffer.from('QFI\xfb\0\0\0\x03', 'latin1'), report)),
-    ).toEqual({
+    expect(await inspectDisk(await disk(overlay(), report))).toEqual({
       format: 'qcow2',
       hasLoader: true,
     });

@@ -8,7 +8,8 @@ import { firecrackerConfig } from '../../../src/run/firecracker-config.ts';
 import type { Machine } from '../../../src/run/machine.ts';
 import { startQemu } from '../../../src/run/qemu.ts';
 import { qemuArguments } from '../../../src/run/qemu-arguments.ts';
-import { serveShares, virtiofsdCommand } from '../../../src/run/virtiofsd.ts';
+import { serveShares } from '../../../src/run/share-servers.ts';
+import { findVirtiofsd, virtiofsdCommand } from '../../../src/run/virtiofsd.ts';
 
 const machine: Machine = {
   architecture: 'x86_64',
@@ -61,7 +62,10 @@ describe('virtiofsdCommand', () => {
   const share = { folder: '/srv/a,b\\c', socket: '/run/s' };
 
   it("gives QEMU's server a mount that is read-only, for it has no option", () => {
-    const words = virtiofsdCommand('/virtiofsd', 'qemu', { ...share, socket: '/run/s,\\' });
+    const words = virtiofsdCommand(
+      { program: '/virtiofsd', flavour: 'qemu' },
+      { ...share, socket: '/run/s,\\' },
+    );
     expect(words.slice(0, 5)).toEqual(['unshare', '--mount', '--', 'sh', '-c']);
     expect(words[5]).toContain('mount -o remount,bind,ro -- "$2"');
     expect(words.slice(6)).toEqual([
@@ -71,7 +75,7 @@ describe('virtiofsdCommand', () => {
   });
 
   it('tells the one in Rust to share read-only', () => {
-    expect(virtiofsdCommand('/virtiofsd', 'rust', share)).toEqual([
+    expect(virtiofsdCommand({ program: '/virtiofsd', flavour: 'rust' }, share)).toEqual([
       ...['/virtiofsd', '--socket-path=/run/s', '--shared-dir=/srv/a,b\\c'],
       ...['--sandbox=none', '--cache=never', '--readonly'],
     ]);
@@ -123,9 +127,20 @@ describe('serveShares', () => {
     });
   });
 
+  it('takes the first that this user may run', async () => {
+    const later = join(folder, 'later');
+    await mkdir(later);
+    await writeFile(join(later, 'virtiofsd'), `#!/bin/sh\necho '${rust}'\n`, { mode: 0o755 });
+    const { PATH } = await program('-o source=PATH', 'exit 1');
+    const env = { PATH: `${PATH}:${later}` };
+    const found = { program: join(later, 'virtiofsd'), flavour: 'rust' };
+    expect(findVirtiofsd(env, false)).toEqual(found);
+    expect(findVirtiofsd(env, true)).toMatchObject({ flavour: 'qemu' });
+  });
+
   it('refuses one that cannot share read-only', async () => {
     const env = await program('--shared-dir <dir>', 'exit 1');
-    await expect(serveShares(served, env)).rejects.toMatchObject({
+    await expect(serveShares(served, env, false)).rejects.toMatchObject({
       message: expect.stringContaining('without the option --readonly'),
     });
   });
@@ -138,13 +153,34 @@ describe('serveShares', () => {
     });
   });
 
+  it('refuses a socket whose path is no address', async () => {
+    const env = await program(rust, 'exit 1');
+    const deep = join(folder, 'x'.repeat(60));
+    await mkdir(deep);
+    const before = process.env['TMPDIR'];
+    process.env['TMPDIR'] = deep;
+    try {
+      await expect(serveShares(served, env)).rejects.toMatchObject({
+        code: 'QEMU_FAILED',
+        message: expect.stringMatching(
+          / found a socket with a path of 1\d\d bytes .*, wanted at most 107$/,
+        ),
+        hint: expect.stringContaining('TMPDIR'),
+      });
+    } finally {
+      if (before === undefined) delete process.env['TMPDIR'];
+      else process.env['TMPDIR'] = before;
+    }
+    expect(await readdir(deep)).toEqual([]);
+  });
+
   it('waits until each listens, and ends those that are left', async () => {
     const script = `echo $$ > '${folder}'/pid; echo 'Waiting for vhost-user socket connection...' >&2; exec sleep 600`;
     const { shares, dispose } = await serveShares(served, await program(rust, script));
     expect(shares).toEqual([
       {
         folder: '/srv/a',
-        socket: expect.stringMatching(/\/osv-convert-share-\w+\/share0\.socket$/),
+        socket: expect.stringMatching(/\/osv-convert-[\w-]+\/share0\.socket$/),
       },
     ]);
     const pid = Number(await readFile(join(folder, 'pid'), 'utf8'));

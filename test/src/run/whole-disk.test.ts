@@ -144,6 +144,9 @@ describe('inspectDisk', () => {
     ['qcow2', undefined],
     ['qcow2', 'zlib'],
     ['vdi', undefined],
+    ['vmdk', undefined],
+    ['vhd', undefined],
+    ['vhd-dynamic', undefined],
   ] as const)('refuses a %s disk (%s) whose file was cut short', async (format, compression) => {
     const path = join(folder, `${compression}.${format}`);
     const contents = openContents(new Map());
