@@ -1,6 +1,7 @@
 import { readCertificates } from '../source/http/certificates.ts';
 import { transportFailure } from '../source/http/failure.ts';
 import { proxyFor } from '../source/http/proxy.ts';
+import { isOfUnknownAuthority, systemAuthorities } from '../source/http/system-authorities.ts';
 import { type Finding, skipped } from './diagnosis.ts';
 import { addressesOf, type Host, reachPort, shakeHands } from './reach.ts';
 import type { Way } from './way.ts';
@@ -26,8 +27,13 @@ export async function checkCertificate(way: Way): Promise<Finding> {
   const { api, settings, signal } = way;
   if (isProxied(way)) return throughProxy;
   if (api.endpoint.protocol === 'http:') return skipped('plain HTTP: nothing is encrypted');
-  const secureContext = await readCertificates(api.endpoint, settings.tls);
-  const shaken = await shakeHands(hostOf(way), secureContext);
+  const { env = process.env, tls } = settings;
+  const shake = async (authorities?: string) =>
+    shakeHands(hostOf(way), await readCertificates(api.endpoint, tls, { env, authorities }));
+  const first = await shake();
+  const shaken = isOfUnknownAuthority(first.problem)
+    ? await shake(await systemAuthorities(env))
+    : first;
   const { protocol, subject, issuer, expires, problem } = shaken;
   const certificate = `the certificate of ${subject}, issued by ${issuer}, good until ${expires}`;
   if (problem !== undefined) {

@@ -8,6 +8,9 @@ export interface ImageIndex {
   readonly manifests: readonly Descriptor[];
 }
 
+/** Indexes that lead to indexes are followed this deep. */
+export const maxIndexDepth = 4;
+
 /**
  * Reads an OCI image index or a Docker manifest list.
  * @throws ConvertError `MANIFEST_INVALID`.

@@ -48,6 +48,20 @@ export async function parseLinks(bytes: Uint8Array): Promise<Links> {
   };
 }
 
+/** What has a `subject`, as lists of referrers have it (distribution-spec, "Listing Referrers"). */
+export function referrerOf(
+  { mediaType, digest, size }: Descriptor,
+  { artifactType, annotations }: Links,
+): Descriptor {
+  return {
+    mediaType,
+    digest,
+    size,
+    ...(artifactType !== undefined && { artifactType }),
+    ...(annotations !== undefined && { annotations }),
+  };
+}
+
 async function check(schema: string, value: unknown): Promise<void> {
   const validate = await createValidator(schema);
   const problem = validate(value);

@@ -1,5 +1,6 @@
 import { type Digest, parseDigest } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
+import { shellWord } from '../shell-word.ts';
 import { formatReference, parseReference, type Reference } from './reference.ts';
 
 /** Where an image is to be read, in the words of containers-transports(5). */
@@ -136,9 +137,12 @@ function digestOf(text: string, digest: string): Digest {
 
 /** Names that could only be wrong guesses at a transport or a file. */
 function refuseForeign(text: string): void {
-  if (/^(docker-daemon|containers-storage):/.test(text)) {
+  const [, transport, image = ''] = /^(docker-daemon|containers-storage):(.*)$/s.exec(text) ?? [];
+  if (transport !== undefined) {
     const found = 'found the transport of a daemon or of another storage';
-    throw refusal(text, found, 'docker save IMAGE -o FILE, and then docker-archive:FILE');
+    const program = transport === 'docker-daemon' ? 'docker' : 'podman';
+    const hint = `${program} save ${shellWord(image || 'IMAGE')} -o image.tar`;
+    throw refusal(text, found, `${hint}\nand then name it: docker-archive:image.tar`);
   }
   if (/^(\.{0,2}|~)\//.test(text)) {
     throw refusal(text, 'found a path without a transport', usage);

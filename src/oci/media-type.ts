@@ -1,12 +1,15 @@
+export const ociManifestType = 'application/vnd.oci.image.manifest.v1+json';
+export const ociIndexType = 'application/vnd.oci.image.index.v1+json';
+
 /** Manifests of one image (OCI image-spec, manifest.md; Docker image manifest version 2, schema 2). */
 export const manifestTypes: readonly string[] = [
-  'application/vnd.oci.image.manifest.v1+json',
+  ociManifestType,
   'application/vnd.docker.distribution.manifest.v2+json',
 ];
 
 /** Lists of manifests (OCI image-spec, image-index.md; Docker manifest list). */
 export const indexTypes: readonly string[] = [
-  'application/vnd.oci.image.index.v1+json',
+  ociIndexType,
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ];
 

@@ -24,6 +24,9 @@ const hostName = /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)(?:\.[a-z0-9](?:[a-z0-9-]*
 const pathComponent = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const tagGrammar = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 
+/** A user, and maybe a password, before a host; an image's name there has a digest behind the "@". */
+const userInfo = /^([a-z][a-z0-9+.-]*:\/\/|)[^/@]*@(?!sha\d+:)/i;
+
 /** Characters of registry and repository together. */
 const nameLimit = 255;
 
@@ -42,6 +45,9 @@ export function parseReference(text: string): Reference {
   const [named = '', digestText, ...rest] = text.split('@');
   if (rest.length > 0) {
     throw refuse('wanted at most one "@"');
+  }
+  if (userInfo.test(text)) {
+    throw refuse('found a user before the host, wanted none (osv-convert login HOST keeps them)');
   }
   const digest = digestText === undefined ? undefined : digestOf(digestText, refuse);
   const colon = named.lastIndexOf(':');
@@ -150,6 +156,8 @@ function refusal(text: string): Refuse {
     });
 }
 
+/** As it may be shown: of a user and a password, where a URL has them, nothing. */
 function shown(text: string): string {
-  return JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text);
+  const plain = text.replace(userInfo, '$1…@');
+  return JSON.stringify(plain.length > 120 ? `${plain.slice(0, 120)}…` : plain);
 }

@@ -10,7 +10,9 @@ export async function openStoreImages(store: Store): Promise<Images> {
   return {
     where,
     location: 'store',
+    naming: () => 'osv-convert images',
     list: refs.map(({ name, descriptor }) => ({ names: [name], descriptor })),
+    referrers: [],
     async *fetch({ mediaType, digest, size }, { offset = 0, signal } = {}) {
       // With a manifest all is held that it leads to.
       if (isDocumentType(mediaType)) await store.hold([digest]);

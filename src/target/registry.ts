@@ -1,7 +1,7 @@
 import type { Descriptor } from '../../store/index.ts';
 import { ConvertError, type ErrorCode } from '../error.ts';
 import type { RegistryApi, RegistryCall } from '../source/registry/api.ts';
-import { type OpenBlob, uploadBlob } from './upload.ts';
+import { locationOf, type OpenBlob, uploadBlob } from './upload.ts';
 
 export interface WriteOptions {
   readonly signal?: AbortSignal;
@@ -45,12 +45,15 @@ const unmountable: readonly ErrorCode[] = [
 ];
 
 export function createRegistryWriter(api: RegistryApi): RegistryWriter {
-  /** A mount that is not granted is the beginning of an upload, or an error that says nothing. */
+  /**
+   * A mount that is not granted is the beginning of an upload, where it then goes on (distribution-spec,
+   * "Mounting a blob from another repository"), or an error that says nothing.
+   */
   async function mount(
     { digest }: Descriptor,
     from: string,
     common: Pick<RegistryCall, 'action'> & WriteOptions,
-  ): Promise<boolean> {
+  ): Promise<'mounted' | URL | undefined> {
     try {
       const response = await api.call({
         ...common,
@@ -64,9 +67,9 @@ export function createRegistryWriter(api: RegistryApi): RegistryWriter {
         mountFrom: from,
       });
       await response.discard();
-      return response.status === 201;
+      return response.status === 201 ? 'mounted' : locationOf(response, common.action);
     } catch (error) {
-      if (error instanceof ConvertError && unmountable.includes(error.code)) return false;
+      if (error instanceof ConvertError && unmountable.includes(error.code)) return undefined;
       throw error;
     }
   }
@@ -83,8 +86,9 @@ export function createRegistryWriter(api: RegistryApi): RegistryWriter {
         return response.status !== 404;
       };
       if (await isThere()) return 'present';
-      if (mountFrom !== undefined && (await mount(blob, mountFrom, common))) return 'mounted';
-      await uploadBlob({ ...common, api, blob, open, isThere });
+      const begun = mountFrom === undefined ? undefined : await mount(blob, mountFrom, common);
+      if (begun === 'mounted') return begun;
+      await uploadBlob({ ...common, api, blob, open, isThere, begun });
       return 'uploaded';
     },
 

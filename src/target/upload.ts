@@ -30,6 +30,8 @@ export interface BlobUpload {
   readonly open: OpenBlob;
   readonly action: string;
   readonly signal?: AbortSignal;
+  /** Where the registry has begun it already, for a mount that it did not grant. */
+  readonly begun?: URL | undefined;
   /** True when the blob is there after all. */
   isThere(): Promise<boolean>;
 }
@@ -49,7 +51,7 @@ interface Position {
 export async function uploadBlob(upload: BlobUpload): Promise<void> {
   const { signal } = upload;
   const patience = upload.api.patience();
-  let position = await begin(upload);
+  let position = upload.begun ? { url: upload.begun, offset: 0 } : await begin(upload);
   let reached = 0;
   for (;;) {
     const failure = await attempt(upload, position);
@@ -131,6 +133,8 @@ async function patch(upload: BlobUpload, { url, offset }: Position): Promise<Htt
     },
     body: () => upload.open(offset),
     expect: [202, 204, ...lostStatuses],
+    // A slow line takes long over what fills its buffers, before it takes more.
+    laborious: true,
   });
   await response.discard();
   return response;
@@ -150,6 +154,8 @@ async function finish(
     expect: [201, 202, 204, ...lostStatuses],
     // What became of it is asked first: it may have ended the upload all the same.
     repeatable: false,
+    // It may read the whole blob back, and copy it, before it says so.
+    laborious: true,
   });
   await response.discard();
   return lostStatuses.includes(response.status) ? lost(response, upload.action) : undefined;
@@ -167,7 +173,7 @@ function lost({ status }: HttpResponse, action: string): Failure {
  * Where an upload goes on. It may be on another host, which gets no credentials from
  * `RegistryApi.call`; but nothing that began encrypted goes on in the clear.
  */
-function locationOf(response: HttpResponse, action: string): URL {
+export function locationOf(response: HttpResponse, action: string): URL {
   const text = response.header('location') ?? '';
   const valid = text !== '' && URL.canParse(text, response.url.href);
   const url = valid ? new URL(text, response.url) : undefined;

@@ -4,6 +4,7 @@ import { ConvertError } from '../../error.ts';
 import { parseImageConfig } from '../../oci/config.ts';
 import { documentCap } from '../../oci/json.ts';
 import { fullNameOf } from '../../oci/location.ts';
+import { ociManifestType } from '../../oci/media-type.ts';
 import type { Images, NamedImage } from '../layout/images.ts';
 import { mergeNames } from '../layout/index-json.ts';
 import { invalidArchive, type TarFile } from './tar-file.ts';
@@ -18,7 +19,6 @@ interface Item {
 /** The bytes of a manifest made here, or a file of the archive. */
 type Blob = Uint8Array | FileEntry;
 
-const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 const configType = 'application/vnd.oci.image.config.v1+json';
 const layerType = 'application/vnd.oci.image.layer.v1.tar';
 
@@ -43,6 +43,7 @@ export async function dockerImagesOf(tar: TarFile, path: string): Promise<Images
     where,
     location: `docker-archive:${path}`,
     list: mergeNames(images),
+    referrers: [],
     async *fetch({ digest }, options = {}) {
       const blob = blobs.get(digest);
       if (blob === undefined) {
@@ -112,14 +113,14 @@ async function manifestOf(item: Item, tar: TarFile, where: string) {
   const bytes = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
-      mediaType: manifestType,
+      mediaType: ociManifestType,
       config: { mediaType: configType, digest: config.digest, size: config.size },
       layers,
     }),
   );
   const digest = digestOf(bytes);
   parts.set(config.digest, config).set(digest, bytes);
-  return { descriptor: { mediaType: manifestType, digest, size: bytes.length }, parts };
+  return { descriptor: { mediaType: ociManifestType, digest, size: bytes.length }, parts };
 }
 
 /** The config is what ties the layers to their order: as many of them, or it is of another image. */

@@ -16,11 +16,12 @@ export async function ociImagesOf(tar: TarFile, path: string): Promise<Images | 
   const [marker, index] = ['oci-layout', 'index.json'].map((name) => tar.names.find(name));
   if (marker === undefined || index === undefined) return undefined;
   checkMarker(await tar.read(marker, documentCap), where);
-  const list = await readIndexJson(await tar.read(index, documentCap));
+  const { list, referrers } = await readIndexJson(await tar.read(index, documentCap));
   return {
     where,
     location: `oci-archive:${path}`,
     list,
+    referrers,
     async *fetch({ digest, size }, options) {
       const action = `reading ${digest} of ${where}`;
       const file = tar.names.find(`blobs/sha256/${hexOf(digest)}`);

@@ -9,6 +9,7 @@ import {
   scanTar,
 } from '../../../store/index.ts';
 import { ConvertError } from '../../error.ts';
+import { shellWord } from '../../shell-word.ts';
 import { fileError, readFrom, readRange } from '../layout/file.ts';
 import type { FetchOptions } from '../source.ts';
 import { openScratch } from './scratch.ts';
@@ -51,7 +52,7 @@ export async function openTarFile(path: string, options: OpenTarOptions): Promis
   } catch (error) {
     await original.close();
     options.signal?.throwIfAborted();
-    throw archiveError(error, action);
+    throw archiveError(error, action, path);
   }
   const { handle, entries } = indexed;
   const stored = ({ path: name, extents, offset, size }: FileEntry) => {
@@ -96,7 +97,7 @@ async function openOriginal(path: string, action: string): Promise<FileHandle> {
     throw fileError(action, path, cause);
   }
   throw new ConvertError('IMAGE_NOT_FOUND', `${action}: found a folder, wanted a file`, {
-    hint: `oci:${path}`,
+    hint: `name it as a layout: ${shellWord(`oci:${path}`)}`,
   });
 }
 
@@ -149,8 +150,14 @@ async function* piped(handle: FileHandle, signal: AbortSignal | undefined) {
 }
 
 /** The store speaks of layers; here its tar reader read an archive. */
-function archiveError(error: unknown, action: string): unknown {
+function archiveError(error: unknown, action: string, path: string): unknown {
   if (!(error instanceof StoreError)) return error;
-  const code = error.code === 'LAYER_CORRUPT' ? 'ARCHIVE_INVALID' : error.code;
-  return new ConvertError(code, `${action}: ${error.message}`, { cause: error });
+  const { code, hint } =
+    error.code === 'LAYER_CORRUPT'
+      ? { code: 'ARCHIVE_INVALID' as const, hint: `file ${shellWord(path)}` }
+      : error;
+  return new ConvertError(code, `${action}: ${error.message}`, {
+    cause: error,
+    ...(hint && { hint }),
+  });
 }

@@ -1,6 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { ConvertError } from '../../error.ts';
 import type { Credentials } from './credentials.ts';
+import { hubKey } from './match.ts';
+import { isRootsToClose } from './place.ts';
 
 /** Bytes above which a file is no auth file. */
 const sizeCap = 4 * 1024 * 1024;
@@ -33,7 +35,7 @@ export async function readAuthFile(path: string): Promise<AuthFile | undefined> 
     content,
     auths,
     helperFor(registry) {
-      const keys = registry === 'docker.io' ? [registry, 'index.docker.io'] : [registry];
+      const keys = registry === 'docker.io' ? [registry, hubKey, 'index.docker.io'] : [registry];
       const own = keys.map((key) => ownValue(helpers, key)).find((name) => name !== undefined);
       const name = own ?? ownValue(content, 'credsStore');
       if (name === undefined || name === '') return undefined;
@@ -83,6 +85,7 @@ async function readText(path: string): Promise<string | undefined> {
     if (error instanceof ConvertError) throw error;
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (code === 'EACCES' && isRootsToClose(path)) return undefined;
     throw invalid(path, `no readable file (${String(code)})`);
   }
 }

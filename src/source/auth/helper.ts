@@ -19,6 +19,8 @@ export interface Helper {
   readonly limit?: number;
 }
 
+type Verb = 'get' | 'store' | 'erase';
+
 /** A helper and who named it, for people. */
 export function shownHelper({ name, file }: Pick<Helper, 'name' | 'file'>): string {
   return `docker-credential-${name} (named in ${file})`;
@@ -34,12 +36,12 @@ export async function askHelper(
   registry: string,
 ): Promise<Credentials | undefined> {
   for (const server of registry === 'docker.io' ? [hubKey, registry] : [registry]) {
-    const { code, output } = await run(helper, 'get', server);
-    if (code === 0) {
+    const { failure, output } = await run(helper, 'get', server);
+    if (failure === undefined) {
       const credentials = parseAnswer(helper, output, server);
       if (credentials !== undefined) return credentials;
     } else if (!/credentials not found/i.test(output)) {
-      throw broken(helper, `exit code ${code}`, server);
+      throw broken(helper, 'get', failure, server);
     }
   }
   return undefined;
@@ -53,15 +55,15 @@ export async function storeWithHelper(
   password: string,
 ): Promise<void> {
   const entry = { ServerURL: server, Username: username, Secret: password };
-  const { code } = await run(helper, 'store', JSON.stringify(entry));
-  if (code !== 0) throw broken(helper, `exit code ${code}`, server);
+  const { failure } = await run(helper, 'store', JSON.stringify(entry));
+  if (failure !== undefined) throw broken(helper, 'store', failure);
 }
 
 /** Makes a helper forget. @throws ConvertError `CREDENTIALS_INVALID`. */
 export async function eraseWithHelper(helper: Helper, server: string): Promise<void> {
-  const { code, output } = await run(helper, 'erase', server);
-  if (code !== 0 && !/credentials not found/i.test(output)) {
-    throw broken(helper, `exit code ${code}`, server);
+  const { failure, output } = await run(helper, 'erase', server);
+  if (failure !== undefined && !/credentials not found/i.test(output)) {
+    throw broken(helper, 'erase', failure, server);
   }
 }
 
@@ -70,12 +72,13 @@ function parseAnswer(helper: Helper, output: string, server: string): Credential
   try {
     answer = JSON.parse(output);
   } catch {
-    throw broken(helper, 'an answer that is not JSON', server);
+    const found = output.trim() === '' ? 'an empty answer' : 'an answer that is not JSON';
+    throw broken(helper, 'get', found, server);
   }
   const username = answer?.Username;
   const password = answer?.Secret;
   if (typeof username !== 'string' || typeof password !== 'string') {
-    throw broken(helper, 'an answer without Username and Secret', server);
+    throw broken(helper, 'get', 'an answer without Username and Secret', server);
   }
   if (password === '') return undefined;
   const origin = shownHelper(helper);
@@ -85,12 +88,13 @@ function parseAnswer(helper: Helper, output: string, server: string): Credential
 }
 
 interface Ended {
-  readonly code: number | null;
+  /** How it ended, where it did not end well: `exit code 3`. */
+  readonly failure: string | undefined;
   readonly output: string;
 }
 
 /** What is secret goes in by stdin: arguments can be seen by every user of the machine. */
-async function run(helper: Helper, verb: string, input: string): Promise<Ended> {
+async function run(helper: Helper, verb: Verb, input: string): Promise<Ended> {
   const { name, env, limit = defaultLimit } = helper;
   return await new Promise<Ended>((done, failed) => {
     const program = `docker-credential-${name}`;
@@ -99,39 +103,49 @@ async function run(helper: Helper, verb: string, input: string): Promise<Ended> 
     let size = 0;
     const stop = (found: string) => {
       child.kill('SIGKILL');
-      failed(broken(helper, found));
+      // What it started may live on, and have its end of the pipes.
+      child.stdin.destroy();
+      child.stdout.destroy();
+      failed(broken(helper, verb, found));
     };
     const timer = setTimeout(stop, limit, `no answer within ${limit / 1000} s`);
     child.on('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
-      failed(
-        broken(helper, error.code === 'ENOENT' ? 'no such program on PATH' : 'it cannot start'),
-      );
+      const found = error.code === 'ENOENT' ? 'no such program on PATH' : 'it cannot start';
+      failed(broken(helper, verb, found));
     });
     child.stdout.on('data', (chunk: Buffer) => {
       size += chunk.byteLength;
       if (size > outputCap) stop(`an answer of more than ${outputCap} bytes`);
       else chunks.push(chunk);
     });
-    child.on('close', (code) => {
+    child.on('close', (code, signal) => {
       clearTimeout(timer);
-      done({ code, output: Buffer.concat(chunks).toString('utf8') });
+      const end = signal === null ? `exit code ${code}` : `its end by ${signal}`;
+      const failure = code === 0 ? undefined : end;
+      done({ failure, output: Buffer.concat(chunks).toString('utf8') });
     });
     // A helper may end without having read what it was given.
     child.stdin.on('error', () => undefined).end(input);
   });
 }
 
-function broken({ name, file }: Helper, found: string, server?: string): ConvertError {
+/** With a server, it can be asked by hand what it has to say of that. */
+function broken({ name, file }: Helper, verb: Verb, found: string, server?: string): ConvertError {
   const program = `docker-credential-${name}`;
+  const hint =
+    server === undefined
+      ? `install ${program}, or take it out of ${file}`
+      : `see what it says: echo ${server} | ${program} ${verb}`;
   return new ConvertError(
     'CREDENTIALS_INVALID',
-    `asking ${program} for credentials: found ${found}, wanted a working helper, as ${file} names it`,
-    {
-      hint:
-        server === undefined
-          ? `install ${program}, or take it out of ${file}`
-          : `see what it says: echo ${server} | ${program} get`,
-    },
+    `${actions[verb](program)}: found ${found}, wanted a working helper, as ${file} names it`,
+    { hint },
   );
 }
+
+const actions = {
+  get: (program: string) => `asking ${program} for credentials`,
+  store: (program: string) => `giving credentials to ${program}`,
+  erase: (program: string) => `having ${program} forget credentials`,
+};

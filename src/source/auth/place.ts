@@ -11,6 +11,8 @@ export function thisPlace(): Place {
   return { env: process.env, home: homedir() };
 }
 
+const commonRuntime = '/run/containers';
+
 /**
  * The files that may hold credentials, in the order in which they count: `REGISTRY_AUTH_FILE` alone,
  * or podman's two and docker's (containers-auth.json(5)).
@@ -19,7 +21,7 @@ export function authFilesOf(place: Place): readonly string[] {
   const { env, home } = place;
   const chosen = env['REGISTRY_AUTH_FILE'];
   if (chosen) return [chosen];
-  const runtime = env['XDG_RUNTIME_DIR'] || `/run/containers/${process.getuid?.() ?? 0}`;
+  const runtime = env['XDG_RUNTIME_DIR'] || `${commonRuntime}/${process.getuid?.() ?? 0}`;
   const podman = env['XDG_RUNTIME_DIR'] ? join(runtime, 'containers') : runtime;
   const config = env['XDG_CONFIG_HOME'] || join(home, '.config');
   return [
@@ -27,6 +29,14 @@ export function authFilesOf(place: Place): readonly string[] {
     join(config, 'containers/auth.json'),
     writtenAuthFileOf(place),
   ];
+}
+
+/**
+ * True of podman's file below `/run/containers`, a folder that root's podman makes for itself alone: then
+ * nobody else has anything in it.
+ */
+export function isRootsToClose(path: string): boolean {
+  return path.startsWith(`${commonRuntime}/`);
 }
 
 /** The file a login writes: the one every tool of the field reads. */

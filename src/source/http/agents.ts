@@ -1,2 +1,2 @@
 /** What is used of undici, in a module that is loaded at the first request. */
-export { Agent, EnvHttpProxyAgent } from 'undici';
+export { Agent, ProxyAgent } from 'undici';

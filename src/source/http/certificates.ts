@@ -16,6 +16,13 @@ export interface TlsOptions {
   readonly anonymous?: boolean;
 }
 
+/** Where certificates are looked for, besides `TlsOptions`. */
+export interface Surroundings {
+  readonly env?: NodeJS.ProcessEnv;
+  /** PEM of authorities to trust besides those of Node.js. */
+  readonly authorities?: string | undefined;
+}
+
 /**
  * The certificates for one host in docker's certs.d layout (containers-certs.d(5)): each `*.crt` is an
  * authority to trust besides the usual ones, `NAME.cert` and `NAME.key` show the server who we are.
@@ -25,18 +32,21 @@ export interface TlsOptions {
 export async function readCertificates(
   origin: URL,
   { certDir, anonymous = false }: TlsOptions = {},
-  env: NodeJS.ProcessEnv = process.env,
+  { env = process.env, authorities }: Surroundings = {},
 ): Promise<SecureContext | undefined> {
+  const wanted = { anonymous, env, authorities };
   if (certDir !== undefined) {
-    const found = await readFolder(certDir, anonymous, env);
-    if (found === undefined) throw unusable(certDir, 'no such folder');
-    return found;
+    const found = await readFolder(certDir, wanted);
+    if (found !== undefined) return found;
+    throw unusable(certDir, 'no such folder');
   }
   for (const folder of foldersOf(origin, env)) {
-    const found = await readFolder(folder, anonymous, env);
+    // One that is closed to us, as whatever is below a folder of root's may be, is not for us.
+    const found = await readFolder(folder, wanted, ['EACCES']);
     if (found !== undefined) return found;
   }
-  return undefined;
+  if (authorities === undefined) return undefined;
+  return createSecureContext({ ca: [...(await usualAuthorities(env)), authorities] });
 }
 
 function foldersOf({ host, port }: URL, env: NodeJS.ProcessEnv): readonly string[] {
@@ -50,33 +60,37 @@ function foldersOf({ host, port }: URL, env: NodeJS.ProcessEnv): readonly string
   return parents.flatMap((parent) => names.map((name) => join(parent, name)));
 }
 
+/** Undefined where there is none, or what lists it fails with one of `passed`. */
 async function readFolder(
   folder: string,
-  anonymous: boolean,
-  env: NodeJS.ProcessEnv,
+  wanted: Required<Pick<TlsOptions, 'anonymous'>> & Required<Surroundings>,
+  passed: readonly string[] = [],
 ): Promise<SecureContext | undefined> {
   let names: string[];
   try {
     names = (await readdir(folder)).sort();
   } catch (error) {
     const code = codeOf(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (['ENOENT', 'ENOTDIR', ...passed].includes(code)) return undefined;
     throw unusable(folder, `a folder that cannot be read (${code})`);
   }
-  const authorities = await Promise.all(
+  const own = await Promise.all(
     names.filter((name) => name.endsWith('.crt')).map((name) => readText(join(folder, name))),
   );
-  const own = anonymous ? undefined : names.find((name) => name.endsWith('.cert'));
+  const authorities = [wanted.authorities ?? [], own].flat();
+  const identity = wanted.anonymous ? undefined : names.find((name) => name.endsWith('.cert'));
   const certificates = {
-    ...(authorities.length > 0 && { ca: [...(await usualAuthorities(env)), ...authorities] }),
-    ...(own !== undefined && {
-      cert: await readText(join(folder, own)),
-      key: await readText(join(folder, own.replace(/cert$/, 'key'))),
+    ...(authorities.length > 0 && {
+      ca: [...(await usualAuthorities(wanted.env)), ...authorities],
+    }),
+    ...(identity !== undefined && {
+      cert: await readText(join(folder, identity)),
+      key: await readText(join(folder, identity.replace(/cert$/, 'key'))),
     }),
   };
   try {
     // Of authorities, OpenSSL passes over what it cannot read.
-    for (const authority of authorities) new X509Certificate(authority);
+    for (const authority of own) new X509Certificate(authority);
     return createSecureContext(certificates);
   } catch (error) {
     throw unusable(folder, `a certificate or key that cannot be used (${codeOf(error)})`);
@@ -105,6 +119,8 @@ function unusable(path: string, found: string): ConvertError {
   return new ConvertError(
     'REGISTRY_TLS',
     `reading certificates: found ${found} at ${path}, wanted the layout of docker's certs.d`,
-    { hint: 'a folder with ca.crt, and client.cert with client.key where the server wants them' },
+    {
+      hint: 'give a folder with ca.crt, and client.cert with client.key where the server wants them',
+    },
   );
 }

@@ -1,8 +1,8 @@
 import type { SecureContext } from 'node:tls';
 import type { Dispatcher } from 'undici';
-import { ConvertError } from '../../error.ts';
 import type { TlsOptions } from './certificates.ts';
-import { proxyFor } from './proxy.ts';
+import { addressOfProxy, proxyFor } from './proxy.ts';
+import { systemAuthorities } from './system-authorities.ts';
 
 export interface Timeouts {
   /** Milliseconds to a connection, TLS included. */
@@ -11,7 +11,7 @@ export interface Timeouts {
   readonly silence: number;
 }
 
-const defaultTimeouts: Timeouts = { connect: 10_000, silence: 30_000 };
+export const defaultTimeouts: Timeouts = { connect: 10_000, silence: 30_000 };
 
 /** How servers are reached. */
 export interface ConnectionOptions {
@@ -24,18 +24,23 @@ export interface ConnectionOptions {
 /** Enough to fill a link, few enough not to be taken for an attack. */
 const connectionsPerHost = 8;
 
+/** `system`: those this machine trusts count too, and are remembered for the server. */
+export type Dispatchers = (origin: string, trust?: 'system') => Promise<Dispatcher>;
+
 /**
  * Keeps the connections to each server: a pool of its own, with its certificates and its proxy. undici
  * is loaded at the first request. Idle connections do not keep the process alive.
  */
-export function createDispatchers(
-  options: ConnectionOptions = {},
-): (origin: string) => Promise<Dispatcher> {
-  const dispatchers = new Map<string, Promise<Dispatcher>>();
-  return (origin) => {
-    const known = dispatchers.get(origin) ?? createDispatcher(new URL(origin), options);
-    dispatchers.set(origin, known);
-    return known;
+export function createDispatchers(options: ConnectionOptions = {}): Dispatchers {
+  const kept = new Map<string, Promise<Dispatcher>>();
+  const trusting = new Set<string>();
+  return (origin, trust) => {
+    const known = kept.get(origin);
+    if (known !== undefined && (trust === undefined || trusting.has(origin))) return known;
+    if (trust !== undefined) trusting.add(origin);
+    const made = createDispatcher(new URL(origin), options, trust);
+    kept.set(origin, made);
+    return made;
   };
 }
 
@@ -44,15 +49,22 @@ async function secured(
   origin: URL,
   tls: TlsOptions | undefined,
   env: NodeJS.ProcessEnv,
+  trust: 'system' | undefined,
 ): Promise<SecureContext | undefined> {
   const { readCertificates } = await import('./certificates.ts');
-  return await readCertificates(origin, tls, env);
+  const authorities = trust && (await systemAuthorities(env));
+  return await readCertificates(origin, tls, { env, authorities });
 }
 
-async function createDispatcher(origin: URL, options: ConnectionOptions): Promise<Dispatcher> {
+async function createDispatcher(
+  origin: URL,
+  options: ConnectionOptions,
+  trust: 'system' | undefined,
+): Promise<Dispatcher> {
   const { timeouts = defaultTimeouts, tls, env = process.env } = options;
-  const secureContext = origin.protocol === 'https:' ? await secured(origin, tls, env) : undefined;
-  const { Agent, EnvHttpProxyAgent } = await import('./agents.ts');
+  const secureContext =
+    origin.protocol === 'https:' ? await secured(origin, tls, env, trust) : undefined;
+  const { Agent, ProxyAgent } = await import('./agents.ts');
   const connect = { timeout: timeouts.connect, ...(secureContext && { secureContext }) };
   const pool = {
     connections: connectionsPerHost,
@@ -64,22 +76,13 @@ async function createDispatcher(origin: URL, options: ConnectionOptions): Promis
   if (proxy === undefined) {
     return new Agent({ ...pool, connect });
   }
-  if (!URL.canParse(proxy.uri)) {
-    throw new ConvertError(
-      'USAGE',
-      `connecting to ${origin.host}: found a proxy variable that is no URL, wanted http://HOST:PORT`,
-      { hint: 'unset HTTPS_PROXY HTTP_PROXY https_proxy http_proxy' },
-    );
-  }
-  return new EnvHttpProxyAgent({
+  return new ProxyAgent({
     ...pool,
+    ...addressOfProxy(proxy, origin),
     connect,
     requestTls: connect,
     proxyTls: { timeout: timeouts.connect },
     // Many proxies let CONNECT through to port 443 only.
     proxyTunnel: false,
-    httpProxy: origin.protocol === 'http:' ? proxy.uri : '',
-    httpsProxy: origin.protocol === 'https:' ? proxy.uri : '',
-    noProxy: proxy.except,
   });
 }

@@ -78,7 +78,8 @@ const kinds: readonly (readonly [RegExp, Kind])[] = [
     },
   ],
   [
-    /^UND_ERR_ABORTED$/,
+    // What undici makes of a proxy's answer to CONNECT, and of its 407 to anything else.
+    /^UND_ERR_(ABORTED|INVALID_ARG)$/,
     {
       ...broken,
       transient: false,
@@ -100,7 +101,7 @@ export function transportFailure(cause: unknown, action: string, signal?: AbortS
   }
   if (cause instanceof LowSpeedError) {
     const error = new ConvertError(broken.code, `${action}: ${cause.message}`, {
-      hint: 'try again later',
+      hint: 'try again later, or let it be slower: "lowSpeed" in the configuration file',
       cause,
     });
     return { error, transient: true };

@@ -2,7 +2,10 @@ import type { Descriptor, Digest } from '../../../store/index.ts';
 import { ConvertError } from '../../error.ts';
 import { sniffMediaType } from '../../oci/document.ts';
 import { fullNameOf } from '../../oci/location.ts';
+import { indexTypes } from '../../oci/media-type.ts';
 import { formatPlatform } from '../../oci/platform.ts';
+import { isReferrersTag } from '../../oci/referrers-tag.ts';
+import { shellWord } from '../../shell-word.ts';
 import { readDocument } from '../document.ts';
 import type { Choice, Images, NamedImage } from './images.ts';
 
@@ -24,9 +27,14 @@ export async function chooseImage(
   return named.map(({ descriptor }) => descriptor);
 }
 
-/** Kernels, signatures and other artifacts are no images to choose from. */
-function isImage({ descriptor }: NamedImage): boolean {
-  return descriptor.artifactType === undefined;
+/** Kernels, signatures, lists of these and other artifacts are no images to choose from. */
+function isImage(image: NamedImage): boolean {
+  return image.descriptor.artifactType === undefined && !isReferrersList(image);
+}
+
+/** Whether it is the index under the tag of the tag schema, as a registry would have it. */
+export function isReferrersList({ names, descriptor }: NamedImage): boolean {
+  return indexTypes.includes(descriptor.mediaType) && names.some(isReferrersTag);
 }
 
 /** What has one name may be there once for each platform; twice for one, it is two images. */
@@ -62,8 +70,10 @@ function imagesNamed(list: readonly NamedImage[], tag: string): readonly NamedIm
 }
 
 function notFound(images: Images, wanted: string | undefined): ConvertError {
-  const { where, location, list } = images;
-  const hint = list.flatMap(({ names }) => names).map((name) => `${location}:${name}`)[0];
+  const { where } = images;
+  const list = images.list.filter(isImage);
+  const [name] = list.flatMap(({ names }) => names);
+  const hint = name === undefined ? undefined : namingOf(images, name);
   return new ConvertError(
     'IMAGE_NOT_FOUND',
     `choosing an image in ${where}: found ${namesOf(list)}, wanted ${wanted === undefined ? 'an image' : shown(wanted)}`,
@@ -71,16 +81,24 @@ function notFound(images: Images, wanted: string | undefined): ConvertError {
   );
 }
 
-function several({ where, location }: Images, list: readonly NamedImage[]): ConvertError {
+function several(images: Images, list: readonly NamedImage[]): ConvertError {
+  const { where, location } = images;
   const [first] = list;
   const name = first?.names[0];
-  const suffix =
-    name === undefined || hasOneName(list) ? `@${first?.descriptor.digest}` : `:${name}`;
   return new ConvertError(
     'REFERENCE_INVALID',
     `choosing an image in ${where}: found ${list.length}: ${namesOf(list)}, wanted the name or the digest of one of them`,
-    { hint: `${location}${suffix}` },
+    {
+      hint:
+        name === undefined || hasOneName(list)
+          ? `name one: ${shellWord(`${location}@${first?.descriptor.digest}`)}`
+          : namingOf(images, name),
+    },
   );
+}
+
+function namingOf({ location, naming }: Images, name: string): string {
+  return naming?.(name) ?? `name one: ${shellWord(`${location}:${name}`)}`;
 }
 
 function namesOf(list: readonly NamedImage[]): string {

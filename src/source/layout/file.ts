@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { ConvertError } from '../../error.ts';
+import { unreadHint } from '../../unread-file.ts';
 
 const chunkSize = 2 ** 20;
 
@@ -61,9 +62,10 @@ export function fileError(action: string, path: string, cause: unknown): unknown
     return new ConvertError('IMAGE_NOT_FOUND', `${action}: ${found}`, { cause });
   }
   const missing = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(code);
+  const hint = unreadHint(path, cause);
   return new ConvertError(
     missing ? 'IMAGE_NOT_FOUND' : 'ACCESS_DENIED',
     `${action}: found ${missing ? 'no file' : `${code}`} at ${path}, wanted ${missing ? 'one' : 'to read it'}`,
-    { cause },
+    { cause, ...(hint && { hint }) },
   );
 }

@@ -17,13 +17,14 @@ import { readIndexJson } from './index-json.ts';
 export async function openLayout(path: string): Promise<Images> {
   const where = `the layout ${path}`;
   checkMarker(await readWhole(join(path, 'oci-layout'), where), where);
-  const list = await readIndexJson(await readWhole(join(path, 'index.json'), where));
+  const { list, referrers } = await readIndexJson(await readWhole(join(path, 'index.json'), where));
   const blob = (digest: Digest) => join(path, 'blobs', 'sha256', hexOf(digest));
 
   return {
     where,
     location: `oci:${path}`,
     list,
+    referrers,
     async *fetch({ digest, size }, { offset = 0, signal } = {}) {
       const action = `reading ${digest} of ${where}`;
       const handle = await openFile(blob(digest), action);

@@ -7,8 +7,12 @@ export interface Images {
   readonly where: string;
   /** The text of the location, to which `:NAME` can be added. */
   readonly location: string;
+  /** The next command for who named none of these images; absent where a location with a `name` is that. */
+  readonly naming?: (name: string) => string;
   /** In the order they are listed; each manifest or index once. */
   readonly list: readonly NamedImage[];
+  /** What is listed only because it refers to an image: signatures, SBOMs. */
+  readonly referrers: readonly Descriptor[];
   readonly fetch: Source['fetch'];
   /** Bytes of a blob, listed or not; undefined when there is none. */
   size(digest: Digest): Promise<number | undefined>;

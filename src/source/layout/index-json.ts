@@ -1,28 +1,34 @@
 import type { Descriptor, Digest } from '../../../store/index.ts';
 import { imageIndexOf } from '../../oci/image-index.ts';
 import { decodeJson } from '../../oci/json.ts';
-import type { NamedImage } from './images.ts';
+import type { Images, NamedImage } from './images.ts';
 
 /** Annotations of index.json that name an image, the fullest name first. */
 const nameKeys = ['io.containerd.image.name', 'org.opencontainers.image.ref.name'];
 
 /** Annotation of what is listed only because it refers to an image, as containerd exports it. */
-const subjectKey = 'io.containerd.manifest.subject';
+export const subjectKey = 'io.containerd.manifest.subject';
 
 /**
- * The images that the index.json of a layout lists (OCI image-spec, image-layout.md). Docker 25.0 says
- * null where there are none.
+ * What the index.json of a layout lists (OCI image-spec, image-layout.md). Docker 25.0 says null where
+ * there is nothing.
  * @throws ConvertError `MANIFEST_INVALID`.
  */
-export async function readIndexJson(bytes: Uint8Array): Promise<readonly NamedImage[]> {
+export async function readIndexJson(
+  bytes: Uint8Array,
+): Promise<Pick<Images, 'list' | 'referrers'>> {
   const json = decodeJson(bytes, 'index.json', 'MANIFEST_INVALID');
   const listed = json['manifests'] === null ? [] : json['manifests'];
   const { manifests } = await imageIndexOf({
     ...json,
     ...(Array.isArray(listed) && { manifests: listed.map(withoutEmptyPlatform) }),
   });
-  const images = manifests.filter(({ annotations = {} }) => !(subjectKey in annotations));
-  return mergeNames(images.map((descriptor) => ({ names: namesOf(descriptor), descriptor })));
+  const refers = ({ annotations = {} }: Descriptor): boolean => subjectKey in annotations;
+  const images = manifests.filter((entry) => !refers(entry));
+  return {
+    list: mergeNames(images.map((descriptor) => ({ names: namesOf(descriptor), descriptor }))),
+    referrers: manifests.filter(refers),
+  };
 }
 
 /** The .NET SDK (10.0) writes `"platform":{}`, which says nothing, in the archives it publishes. */

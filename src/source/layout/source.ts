@@ -1,10 +1,9 @@
 import { type Descriptor, digestOf } from '../../../store/index.ts';
+import { ociIndexType } from '../../oci/media-type.ts';
 import { readDocument } from '../document.ts';
 import type { Source } from '../source.ts';
 import { chooseImage } from './choose.ts';
 import type { Choice, Images } from './images.ts';
-
-const indexType = 'application/vnd.oci.image.index.v1+json';
 
 /** One image of `images` as a source. */
 export function createImagesSource(images: Images, choice: Choice): Source {
@@ -23,7 +22,9 @@ export function createImagesSource(images: Images, choice: Choice): Source {
 /** An image that is listed once for each platform, as the index it would be in a registry. */
 function indexOver(descriptors: readonly Descriptor[]) {
   const manifests = descriptors.map(({ annotations: _names, ...descriptor }) => descriptor);
-  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests }));
-  const descriptor = { mediaType: indexType, digest: digestOf(bytes), size: bytes.length };
+  const bytes = Buffer.from(
+    JSON.stringify({ schemaVersion: 2, mediaType: ociIndexType, manifests }),
+  );
+  const descriptor = { mediaType: ociIndexType, digest: digestOf(bytes), size: bytes.length };
   return { descriptor, bytes };
 }

@@ -35,6 +35,8 @@ export interface RegistryCall {
   readonly expect?: readonly number[];
   /** True: sending it twice does no harm, although its method (POST, PATCH) does not promise that. */
   readonly repeatable?: boolean;
+  /** True: the registry may have much to do before it answers, and gets more time to begin. */
+  readonly laborious?: boolean;
   readonly patience: Patience;
   readonly signal?: AbortSignal | undefined;
   /** What a token must allow; `pull` unless given. */
@@ -85,10 +87,11 @@ export function createRegistryApi(
 
   /** The answer, which may also be a refusal of the registry, but not of another host. */
   async function send(request: RegistryCall, url: URL, authorization?: string) {
-    const { action, method = 'GET', body, expect = [], signal, patience, repeatable } = request;
+    const { action, method = 'GET', body, expect = [], signal, patience } = request;
+    const { repeatable, laborious = false } = request;
     const headers = { ...request.headers, ...(authorization !== undefined && { authorization }) };
     const sent = {
-      ...{ action, method, url, headers, expect: [...expect, ...refusals], signal },
+      ...{ action, method, url, headers, expect: [...expect, ...refusals], laborious, signal },
       ...(body !== undefined && { body }),
       ...(repeatable !== undefined && { repeatable }),
     };

@@ -1,10 +1,11 @@
 import { ConvertError, errorCodeOf } from '../../error.ts';
 import type { CredentialSource, Credentials } from '../auth/credentials.ts';
+import { basicAuthorization } from '../http/basic-authorization.ts';
 import type { HttpClient } from '../http/client.ts';
 import type { HttpResponse } from '../http/transport.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import { mergeScopes } from './scope.ts';
-import { basicAuthorization, type Grant, requestToken } from './tokens.ts';
+import { type Grant, requestToken } from './tokens.ts';
 
 export interface Authorizer {
   /**
@@ -133,7 +134,7 @@ export function createAuthorizer(http: HttpClient, options: AuthorizerOptions): 
           ? `sent no credentials: none are stored for ${registry}`
           : `sent the credentials of ${found.origin}`;
       return new ConvertError(code, `${error.message}; ${sent}`, {
-        hint: `osv-convert login ${registry}, unless the name is misspelt`,
+        hint: `unless the name is misspelt: osv-convert login ${registry}`,
         cause: error,
       });
     },

@@ -1,6 +1,7 @@
-import { type Descriptor, type Digest, hexOf } from '../../../store/index.ts';
+import type { Descriptor, Digest } from '../../../store/index.ts';
 import { parseImageIndex } from '../../oci/image-index.ts';
 import { indexTypes } from '../../oci/media-type.ts';
+import { referrersTag } from '../../oci/referrers-tag.ts';
 import type { RegistryApi } from './api.ts';
 import { readPages } from './pages.ts';
 import { readManifest } from './read-manifest.ts';
@@ -15,14 +16,6 @@ const [indexType = ''] = indexTypes;
 
 /** Answers of registries that know no referrers API. */
 const unknownApi: readonly number[] = [400, 404, 405];
-
-/**
- * The tag under which the referrers of a digest stand where a registry knows no referrers API
- * (distribution-spec, "Referrers Tag Schema").
- */
-export function referrersTag(digest: Digest): string {
-  return `sha256-${hexOf(digest)}`;
-}
 
 /**
  * What in the repository refers to `digest`: signatures, SBOMs and the like, by the referrers API

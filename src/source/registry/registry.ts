@@ -66,6 +66,8 @@ export function createRegistrySource(reference: Reference, options: RegistryOpti
             ...(offset > 0 && { range: `bytes=${offset}-` }),
           },
           expect: [416],
+          // One that stands before another fetches all of a blob first.
+          laborious: !isDocument,
           patience,
           signal,
         }),

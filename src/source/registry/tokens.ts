@@ -1,5 +1,6 @@
 import { ConvertError } from '../../error.ts';
 import type { Credentials } from '../auth/credentials.ts';
+import { basicAuthorization } from '../http/basic-authorization.ts';
 import type { HttpClient } from '../http/client.ts';
 import type { HttpRequest } from '../http/transport.ts';
 import { shownUrl } from '../http/url.ts';
@@ -47,20 +48,22 @@ export async function requestToken(http: HttpClient, call: TokenCall): Promise<G
   const action = `${call.action}: asking ${realm.host} for a token`;
   const patience = http.patience();
   const request = tokenRequest(realm, call);
-  const { bytes } = await readWhole({
+  const { response, bytes } = await readWhole({
     action,
     cap: answerCap,
     patience,
-    open: () => http.send({ action, ...request, repeatable: true }, patience),
+    open: () => http.send({ action, ...request, repeatable: true, expect: [404] }, patience),
   });
+  if (response.status === 404) {
+    // Nothing is said of the image by that.
+    throw new ConvertError(
+      'REGISTRY_PROTOCOL',
+      `${action}: found nothing at ${shownUrl(realm)} (404), wanted the token server it names`,
+    );
+  }
   const { value, lifetime } = parseToken(bytes, action);
   const expires = http.pace.now() + Math.max(0, lifetime - margin) * 1000;
   return { authorization: `Bearer ${value}`, expires };
-}
-
-/** The value of an Authorization header (RFC 7617). */
-export function basicAuthorization(username: string, password: string): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 
 /** The realm must not be weaker than the registry: a token sent in the clear is everyone's. */

@@ -1,9 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { createValidator } from '../../../schemas/index.ts';
 import type { Step } from '../../../src/doctor/diagnosis.ts';
 import { type DiagnoseOptions, type Diagnosis, diagnose } from '../../../src/doctor/doctor.ts';
@@ -19,6 +18,7 @@ import {
   type RegistryOptions as Serving,
   startRegistry,
 } from '../../support/registry/registry.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const image = buildImage({ layers: [Buffer.alloc(10_240)] });
 const names = [
@@ -33,16 +33,10 @@ const names = [
   'data-host',
 ] as const;
 
-let folder = '';
+const folder = temporaryFolder('doctor');
 const closers: (() => Promise<void>)[] = [];
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'doctor-test-'));
-});
 afterEach(async () => {
   await Promise.all(closers.splice(0).map((close) => close()));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
 });
 
 async function serve(options: Partial<Serving> = {}): Promise<Registry> {

@@ -1,10 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { symlink as link, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { symlink as link, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { parseImageIndex } from '../../../src/oci/image-index.ts';
 import { parseLocation } from '../../../src/oci/location.ts';
 import { parseManifest } from '../../../src/oci/manifest.ts';
@@ -19,24 +18,21 @@ import { type BuiltImage, buildImage, buildIndex } from '../../support/image.ts'
 import { file, hardlink, type LayerItem, symlink, zstdFrame } from '../../support/layers.ts';
 import { writeLayout } from '../../support/layout.ts';
 import { header, member } from '../../support/tar-builder.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-let root = '';
+const root = temporaryFolder('archives');
 let store: Store;
 let count = 0;
 
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'osv-convert-archives-'));
   store = await openStore(join(root, 'store'));
-});
-
-afterAll(async () => {
-  await rm(root, { recursive: true, force: true });
 });
 
 const web = buildImage({
   layers: [[file('a', 'A'.repeat(3000))], [file('b', 'bottle')]],
   config: { Cmd: ['web'] },
 });
+
 const job = buildImage({ layers: [[file('c', 'C')]], compression: 'zstd' });
 const arm = buildImage({ layers: [[file('d', 'D')]], architecture: 'arm64' });
 
@@ -386,7 +382,7 @@ describe('openSource reads an archive', () => {
     );
     const { code, hint = '' } = await failureOf(`oci-archive:${path}:x`);
     expect(code).toBe('REFERENCE_INVALID');
-    expect((await readImage(hint)).root.digest).toBe(web.root.digest);
+    expect((await readImage(hint.replace('name one: ', ''))).root.digest).toBe(web.root.digest);
   });
 
   test('and lists the names when none, or a wrong one, is given', async () => {
@@ -398,7 +394,7 @@ describe('openSource reads an archive', () => {
     expect(await failureOf(`docker-archive:${path}`)).toMatchObject({
       code: 'REFERENCE_INVALID',
       message: expect.stringContaining('docker.io/library/web:1, docker.io/library/job:2'),
-      hint: `docker-archive:${path}:docker.io/library/web:1`,
+      hint: `name one: docker-archive:${path}:docker.io/library/web:1`,
     });
     expect(await failureOf(`docker-archive:${path}:web:3`)).toMatchObject({
       code: 'IMAGE_NOT_FOUND',
@@ -419,7 +415,7 @@ describe('openSource reads an archive', () => {
     );
     const { code, hint = '' } = await failureOf(`docker-archive:${path}`);
     expect(code).toBe('REFERENCE_INVALID');
-    expect((await readImage(hint)).config.digest).toBe(web.config.digest);
+    expect((await readImage(hint.replace('name one: ', ''))).config.digest).toBe(web.config.digest);
   });
 });
 

@@ -1,6 +1,4 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -17,6 +15,7 @@ import {
 } from '../../support/docker-registry.ts';
 import { buildImage, buildIndex } from '../../support/image.ts';
 import { readLayout, writeLayout } from '../../support/layout.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const run = promisify(execFile);
 const tar = Buffer.alloc(300_000);
@@ -32,16 +31,14 @@ if (missing.length > 0) {
 const withPeers = test.skipIf(missing.length > 0);
 
 let registry: DockerRegistry | undefined;
-let folder = '';
+const folder = temporaryFolder('docker-registry');
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'docker-registry-test-'));
   registry = missing.length > 0 ? undefined : await startDockerRegistry();
 });
 
 afterAll(async () => {
   await registry?.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 function host(): string {

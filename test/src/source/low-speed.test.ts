@@ -135,7 +135,7 @@ describe('HttpClient.send', () => {
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     closing.push(async () => server.close());
-    const asking = get(urlOf(server.address()), { timeouts: { connect: 1000, silence: 100 } });
+    const asking = get(urlOf(server.address()), { timeouts: { connect: 30_000, silence: 100 } });
     await expect(asking).rejects.toMatchObject({
       code: 'REGISTRY_UNREACHABLE',
       message: expect.stringContaining('silence on the connection'),

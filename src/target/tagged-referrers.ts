@@ -1,9 +1,9 @@
 import { type Descriptor, type Digest, digestOf } from '../../store/index.ts';
+import { ociIndexType } from '../oci/media-type.ts';
+import { referrersTag } from '../oci/referrers-tag.ts';
 import type { RegistryApi } from '../source/registry/api.ts';
-import { fetchTaggedReferrers, referrersTag } from '../source/registry/referrers.ts';
+import { fetchTaggedReferrers } from '../source/registry/referrers.ts';
 import type { RegistryWriter, WriteOptions } from './registry.ts';
-
-const mediaType = 'application/vnd.oci.image.index.v1+json';
 
 /**
  * Adds `referrer` to the list of what refers to `subject` that stands under a tag, as is left to
@@ -20,8 +20,8 @@ export async function addTaggedReferrer(
 ): Promise<void> {
   const known = await fetchTaggedReferrers(api, subject, options.signal);
   if (known.some(({ digest }) => digest === referrer.digest)) return;
-  const index = { schemaVersion: 2, mediaType, manifests: [...known, referrer] };
+  const index = { schemaVersion: 2, mediaType: ociIndexType, manifests: [...known, referrer] };
   const bytes = Buffer.from(JSON.stringify(index));
-  const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.length };
+  const descriptor = { mediaType: ociIndexType, digest: digestOf(bytes), size: bytes.length };
   await writer.putManifest(descriptor, bytes, referrersTag(subject), options);
 }
