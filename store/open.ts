@@ -1,11 +1,13 @@
 import { dirname, resolve } from 'node:path';
 import { createBlobs } from './blobs/blobs.ts';
+import type { Blobs } from './blobs/contract.ts';
 import { StoreError } from './error.ts';
 import { blamedFiles } from './files/blamed.ts';
 import { makeFolder } from './files/draft.ts';
 import type { Files } from './files/files.ts';
 import { nodeFiles } from './files/node.ts';
 import { createSettling } from './files/settle.ts';
+import type { Layers } from './layers/contract.ts';
 import { createLayers } from './layers/layers.ts';
 import { isNewerVersion, type Layout, layersVersion, layoutOf } from './layout.ts';
 import { createHolds, noHolds } from './leases/holds.ts';
@@ -15,7 +17,7 @@ import { defaultLimits } from './limits.ts';
 import { newerStore, readMarker, writeMarker } from './marker.ts';
 import { createRefs, ensureIndex } from './names/refs.ts';
 import type { StoreParts } from './parts.ts';
-import type { Blobs, Layers, OpenStoreOptions, Store } from './store.ts';
+import type { OpenStoreOptions, Store } from './store.ts';
 
 /**
  * Opens the store in the folder `dir`. Nothing is written until something is taken in, so that a

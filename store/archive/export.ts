@@ -1,6 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { isDeepStrictEqual } from 'node:util';
+import type { Blobs } from '../blobs/contract.ts';
 import { sizeMismatch } from '../blobs/mismatch.ts';
+import type { CallOptions } from '../call-options.ts';
 import type { Descriptor } from '../descriptor.ts';
 import { hexOf } from '../digest.ts';
 import { StoreError } from '../error.ts';
@@ -11,7 +13,6 @@ import { matchesAny } from '../names/glob.ts';
 import { compareNames } from '../names/name.ts';
 import { emptyIndex, formatIndex, isOurs, nameOf, readIndex } from '../names/refs.ts';
 import type { StoreParts } from '../parts.ts';
-import type { Blobs, CallOptions } from '../store.ts';
 import { tarEnd, tarHeader, tarPadding } from '../tar/writer.ts';
 
 export interface ExportOptions extends CallOptions {
@@ -60,14 +61,21 @@ export async function* exportStore(
   yield tarEnd;
 }
 
-/** Entries that are as they were after they were held have kept what they lead to all along. */
+/**
+ * The entries as they were at one moment. One that is there when it is held has all that it led to, also
+ * when its name is gone by then: what leads to others is removed before them. Where one is not there
+ * though it is still named, the store is damaged, and whoever reads on says so.
+ */
 async function holdEntries(
   parts: StoreParts,
   names: readonly string[] | undefined,
 ): Promise<readonly Descriptor[]> {
+  const { files, layout } = parts;
   let entries = await chooseEntries(parts, names);
   for (;;) {
     await parts.hold(entries.map(({ digest }) => digest));
+    if (entries.every(({ digest }) => files.stat(layout.blob(digest)) !== undefined))
+      return entries;
     const now = await chooseEntries(parts, names);
     if (isDeepStrictEqual(now, entries)) return entries;
     entries = now;
@@ -113,7 +121,7 @@ async function blobMembers(
     throw new StoreError(
       'BLOB_MISSING',
       `exporting ${JSON.stringify(name)}: found no blob ${lack}, wanted all of the image`,
-      { digest: lack, hint: 'osv-convert store verify --repair, or export other names' },
+      { digest: lack, hint: 'osv-convert store verify --repair\nor export other names' },
     );
   }
   return presentBlobs(walk).map((digest) => {

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { Blobs } from '../blobs/contract.ts';
 import { digestMismatch, sizeMismatch } from '../blobs/mismatch.ts';
+import type { CallOptions } from '../call-options.ts';
 import type { Descriptor } from '../descriptor.ts';
 import { type Digest, digestFromHex } from '../digest.ts';
 import type { Entry } from '../entry.ts';
@@ -8,10 +10,10 @@ import { newWalk, walkGraph } from '../graph/graph.ts';
 import { lacksOf } from '../graph/whole.ts';
 import { inflate } from '../inflate/inflate.ts';
 import type { Limits } from '../limits.ts';
+import type { Ref } from '../names/contract.ts';
 import { compareNames } from '../names/name.ts';
 import { nameOf, updateIndex, withEntry } from '../names/refs.ts';
 import type { StoreParts } from '../parts.ts';
-import type { Blobs, CallOptions, Ref } from '../store.ts';
 import { type TarFile, tarFiles } from '../tar/files.ts';
 import {
   archiveError,

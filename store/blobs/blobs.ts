@@ -8,7 +8,7 @@ import type { OpenFile } from '../files/files.ts';
 import { damaged, reading, sizeOrClosed } from '../files/reading.ts';
 import { once } from '../leases/once.ts';
 import type { StoreParts } from '../parts.ts';
-import type { Blobs } from '../store.ts';
+import type { Blobs } from './contract.ts';
 import { createFlights } from './flights.ts';
 import { digestMismatch, sizeMismatch } from './mismatch.ts';
 import { completePartial } from './partial.ts';

@@ -1,7 +1,10 @@
 import { StoreError } from '../error.ts';
 
 /** Codes of the operating system that mean there is no more room. */
-const full = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+const full = new Set(['ENOSPC', 'EDQUOT']);
+
+/** Codes that symlink(2) ends with where the file system knows no such links, FUSE's among them. */
+const noSymlinks = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP']);
 
 /**
  * What the operating system refused, as a failure of the store at `path`; anything else as it is.
@@ -22,6 +25,13 @@ export function storeErrorOf(error: unknown, path: string): unknown {
       },
     );
   }
+  if (code === 'EFBIG') {
+    return new StoreError(
+      'STORE_FULL',
+      `writing ${path}: found that no file may grow so large (EFBIG), wanted room for it`,
+      { cause: error, hint: 'ulimit -f unlimited\nor choose a store on another file system' },
+    );
+  }
   if (code === 'EXDEV') {
     return new StoreError(
       'STORE_UNUSABLE',
@@ -36,10 +46,21 @@ export function storeErrorOf(error: unknown, path: string): unknown {
       { cause: error, hint: 'choose another folder for the store' },
     );
   }
+  if (noSymlinks.has(code) && isOf(error, 'symlink')) {
+    return new StoreError(
+      'STORE_UNUSABLE',
+      `locking ${path}: found that no symbolic link can be made there (${code}), wanted a file system that has them`,
+      { cause: error, hint: 'choose a store elsewhere: not on FAT or exFAT' },
+    );
+  }
   return new StoreError('STORE_UNUSABLE', `using ${path}: found ${code}, wanted access to it`, {
     cause: error,
     hint: 'check who owns the store and that it can be written, or choose a store elsewhere',
   });
+}
+
+function isOf(error: unknown, call: string): boolean {
+  return error instanceof Error && 'syscall' in error && error.syscall === call;
 }
 
 /** `ENOENT` and the like, undefined for what is no error of the operating system. */

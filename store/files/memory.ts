@@ -1,32 +1,18 @@
 import { Buffer } from 'node:buffer';
 import { basename, dirname } from 'node:path';
-import type { Files, OpenFile } from './files.ts';
-
-interface Node {
-  readonly inode: number;
-  mtime: number;
-  /** How many names it has. */
-  links: number;
-}
-
-interface FileNode extends Node {
-  readonly kind: 'file';
-  size: number;
-  /** At least `size` bytes, so that appending need not copy; those behind it are zeros. */
-  room: Uint8Array;
-}
-
-interface FolderNode extends Node {
-  readonly kind: 'folder';
-  readonly names: Map<string, AnyNode>;
-}
-
-interface SymlinkNode extends Node {
-  readonly kind: 'symlink';
-  readonly target: string;
-}
-
-type AnyNode = FileNode | FolderNode | SymlinkNode;
+import type { Files } from './files.ts';
+import { openMemoryFile } from './memory-file.ts';
+import {
+  type AnyNode,
+  enter,
+  type FileNode,
+  type FolderNode,
+  failure,
+  leave,
+  makeWay,
+  type Node,
+  sizeOf,
+} from './memory-node.ts';
 
 /**
  * Files in memory that behave as those of POSIX (IEEE 1003.1-2017) where a store relies on it: a
@@ -93,19 +79,19 @@ export function createMemoryFiles(): Files {
     },
     open(path) {
       const file = findFile(path, 'open');
-      return file && openFile(path, file, false);
+      return file && openMemoryFile(path, file, false);
     },
     create(path) {
       const folder = above(path, 'open');
       if (folder.names.has(basename(path))) throw failure('EEXIST', 'open', path);
       const file = newFile();
       enter(folder, path, file);
-      return openFile(path, file, true);
+      return openMemoryFile(path, file, true);
     },
     update(path) {
       const file = findFile(path, 'open') ?? newFile();
       if (file.links === 0) enter(above(path, 'open'), path, file);
-      return openFile(path, file, true);
+      return openMemoryFile(path, file, true);
     },
     makeFolder(path) {
       if (find(path) !== undefined) return 'present';
@@ -171,89 +157,4 @@ export function createMemoryFiles(): Files {
       if (findFolder(path, 'fsync') === undefined) throw failure('ENOENT', 'fsync', path);
     },
   };
-}
-
-function openFile(path: string, file: FileNode, writable: boolean): OpenFile {
-  let isOpen = true;
-  const check = (call: string, allowed = true): void => {
-    if (!isOpen || !allowed) throw failure('EBADF', call, path);
-  };
-  const grow = (size: number): void => {
-    if (size <= file.room.length) return;
-    const room = new Uint8Array(Math.max(size, 2 * file.room.length));
-    room.set(file.room);
-    file.room = room;
-  };
-  return {
-    path,
-    size() {
-      check('fstat');
-      return file.size;
-    },
-    read(target, position) {
-      check('read');
-      const bytes = file.room.subarray(position, Math.max(position, file.size));
-      target.set(bytes.subarray(0, target.length));
-      return Math.min(bytes.length, target.length);
-    },
-    write(bytes, position) {
-      check('write', writable);
-      grow(position + bytes.length);
-      file.room.set(bytes, position);
-      file.size = Math.max(file.size, position + bytes.length);
-      file.mtime = Date.now();
-    },
-    truncate(size) {
-      check('ftruncate', writable);
-      grow(size);
-      file.room.fill(0, Math.min(size, file.size));
-      file.size = size;
-      file.mtime = Date.now();
-    },
-    async flush() {
-      check('fsync');
-    },
-    close() {
-      check('close');
-      isOpen = false;
-    },
-  };
-}
-
-function enter(folder: FolderNode, path: string, node: AnyNode): void {
-  folder.names.set(basename(path), node);
-  node.links += 1;
-  folder.mtime = Date.now();
-}
-
-function leave(folder: FolderNode, path: string, node: AnyNode): void {
-  folder.names.delete(basename(path));
-  node.links -= 1;
-  folder.mtime = Date.now();
-}
-
-/** A file gives way to a file, an empty folder to a folder. */
-function makeWay(replaced: AnyNode, moved: AnyNode, path: string): void {
-  if (replaced.kind !== 'folder') {
-    if (moved.kind === 'folder') throw failure('ENOTDIR', 'rename', path);
-    return;
-  }
-  if (moved.kind !== 'folder') throw failure('EISDIR', 'rename', path);
-  if (replaced.names.size > 0) throw failure('ENOTEMPTY', 'rename', path);
-}
-
-function sizeOf(node: AnyNode): number {
-  switch (node.kind) {
-    case 'file':
-      return node.size;
-    case 'folder':
-      return 0;
-    case 'symlink':
-      return node.target.length;
-  }
-}
-
-/** As the operating system tells it. */
-function failure(code: string, syscall: string, path: string): Error {
-  return Object.assign(new Error(`${code}: ${syscall} '${path}'`), { code, syscall, path });
 }

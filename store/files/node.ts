@@ -27,8 +27,9 @@ import { systemCodeOf } from './io-error.ts';
 
 const flush = promisify(fsync);
 
-/** Others may read what is in a store; its owner alone writes. */
+/** Others may read what is in a store; its owner alone writes, or his group where the umask says so. */
 const fileMode = 0o644;
+const folderMode = 0o775;
 
 /** The files of this host. */
 export const nodeFiles: Files = {
@@ -63,7 +64,7 @@ export const nodeFiles: Files = {
   makeFolder(path) {
     return unless(missing, 'orphan', () =>
       unless(present, 'present', () => {
-        mkdirSync(path);
+        mkdirSync(path, folderMode);
         return 'made';
       }),
     );
@@ -138,7 +139,7 @@ const missing = ['ENOENT'];
 const present = ['EEXIST'];
 const occupied = ['ENOTEMPTY', 'EEXIST', 'ENOENT'];
 /** File systems without hard links, or with a limit on them. */
-const noLinks = ['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP'];
+const noLinks = ['EXDEV', 'EPERM', 'EMLINK', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'];
 
 function unless<T, U>(codes: readonly string[], otherwise: U, call: () => T): T | U {
   try {

@@ -36,10 +36,24 @@ export async function ownerOf(pid: number): Promise<Owner | undefined> {
   return start === undefined ? undefined : { pid, start, realm: (await myself()).realm };
 }
 
-/** Whether the process runs; undefined for one of another boot or container, which cannot be seen. */
+/**
+ * Whether the process runs; undefined for one that cannot be seen: of another boot or container, or of
+ * another user where /proc hides those (proc(5), `hidepid`).
+ */
 export async function isAlive(owner: Owner): Promise<boolean | undefined> {
   if (owner.realm !== (await myself()).realm) return undefined;
-  return startOf(owner.pid) === owner.start;
+  const start = startOf(owner.pid);
+  return start === undefined && isHidden(owner.pid) ? undefined : start === owner.start;
+}
+
+/** Whom we may not even send nothing to, is there. */
+function isHidden(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return systemCodeOf(error) === 'EPERM';
+  }
 }
 
 /**

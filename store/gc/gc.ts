@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { CallOptions } from '../call-options.ts';
 import type { Digest } from '../digest.ts';
 import { filesIn, type Inventory, sizeCounter, takeInventory } from '../graph/inventory.ts';
 import { withLock } from '../leases/lock.ts';
 import { nameOf } from '../names/refs.ts';
 import type { StoreParts } from '../parts.ts';
-import type { CallOptions } from '../store.ts';
 import { dropNames } from './drop-names.ts';
 import { evicted, type NameUse, nameUses } from './eviction.ts';
 import { findGarbage, isGarbage } from './garbage.ts';

@@ -1,10 +1,10 @@
 import { join, relative } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
+import type { CallOptions } from '../call-options.ts';
 import { type DiffID, type Digest, diffIDFromHex, digestFromHex } from '../digest.ts';
 import type { FileKind, FileStat, ListedFile } from '../files/files.ts';
 import { layersVersion } from '../layout.ts';
 import type { StoreParts } from '../parts.ts';
-import type { CallOptions } from '../store.ts';
 
 /** What a store has, as it was when it was looked at: all but its names and its locks. */
 export interface Inventory {

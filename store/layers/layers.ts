@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import type { Blobs } from '../blobs/contract.ts';
 import { createFlights } from '../blobs/flights.ts';
 import type { DiffID } from '../digest.ts';
 import { StoreError } from '../error.ts';
@@ -6,8 +7,8 @@ import { type Draft, withDraft } from '../files/draft.ts';
 import { reading, sizeOrClosed } from '../files/reading.ts';
 import { once } from '../leases/once.ts';
 import type { StoreParts } from '../parts.ts';
-import type { Blobs, Layers } from '../store.ts';
 import { createArrival } from './arrival.ts';
+import type { Layers } from './contract.ts';
 import type { IndexText } from './index-text.ts';
 import { takeTar } from './ingest.ts';
 import { readLayerIndex } from './layer-index.ts';

@@ -1,11 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import type { Blobs } from '../blobs/contract.ts';
 import type { DiffID, Digest } from '../digest.ts';
 import { StoreError, type StoreErrorCode } from '../error.ts';
 import { type Draft, withDraft } from '../files/draft.ts';
 import { findIgzip } from '../inflate/igzip-program.ts';
 import { inflate } from '../inflate/inflate.ts';
 import type { StoreParts } from '../parts.ts';
-import type { Blobs } from '../store.ts';
 import { type Arrival, arriving, createArrival } from './arrival.ts';
 import type { IndexText } from './index-text.ts';
 import { takeTar } from './ingest.ts';

@@ -8,7 +8,8 @@ import type { Files } from '../files/files.ts';
 import { isAlive } from '../files/owner.ts';
 import type { Layout } from '../layout.ts';
 import type { StoreParts } from '../parts.ts';
-import type { Leases } from '../store.ts';
+import type { Leases } from './contract.ts';
+import { correctEarly } from './early.ts';
 import { formatLeaseHead, type LeaseFile, parseLeaseFile } from './lease-file.ts';
 import { withLock } from './lock.ts';
 
@@ -63,9 +64,13 @@ export async function readLeases(
 /** Those of others, which may not be ours to remove, are no reason to stop. */
 export async function removeEndedLeases(files: Files, layout: Layout): Promise<void> {
   for (const { id, alive } of await readLeases(files, layout)) {
-    if (alive) continue;
+    const path = join(layout.leases, `${id}.lease`);
+    if (alive) {
+      correctEarly(files, path);
+      continue;
+    }
     try {
-      files.remove(join(layout.leases, `${id}.lease`));
+      files.remove(path);
     } catch {}
   }
 }

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { StoreError } from '../error.ts';
 import type { Files } from '../files/files.ts';
 import { isAlive, myself, type Owner } from '../files/owner.ts';
+import { correctEarly } from './early.ts';
 
 /*
  * A lock is a symbolic link whose target names its holder: made in one step with its content, and
@@ -137,6 +138,7 @@ async function acquire(
   let end = path;
   for (let owner = ownerOf(files, end); owner !== undefined; owner = ownerOf(files, end)) {
     if (await lives(files, owner, end, grace)) {
+      correctEarly(files, end);
       return undefined;
     }
     line.push(end);

@@ -3,6 +3,7 @@ import { draftOwnerOf } from '../files/draft.ts';
 import type { Files } from '../files/files.ts';
 import { isAlive } from '../files/owner.ts';
 import type { Layout } from '../layout.ts';
+import { correctEarly } from './early.ts';
 import { removeEndedLeases } from './leases.ts';
 import { sweepLocks } from './lock.ts';
 
@@ -44,6 +45,7 @@ async function sweepFolder(
     const age = kind === 'file' ? await ageOf(name) : undefined;
     if (age === undefined) continue;
     const path = join(folder, name);
+    correctEarly(files, path);
     const file = files.stat(path);
     if (file === undefined || Date.now() - file.mtime < age) continue;
     // One that belongs to another user is not ours to remove, and no reason to stop.

@@ -9,7 +9,7 @@ import type { Files } from '../files/files.ts';
 import type { Layout } from '../layout.ts';
 import { withLock } from '../leases/lock.ts';
 import type { StoreParts } from '../parts.ts';
-import type { Refs } from '../store.ts';
+import type { Refs } from './contract.ts';
 import { formatIndexBackup, readIndexBackup } from './index-backup.ts';
 import { compareNames } from './name.ts';
 

@@ -3,7 +3,7 @@ import type { Descriptor } from '../descriptor.ts';
 import type { Digest } from '../digest.ts';
 import type { Walk } from '../graph/graph.ts';
 import { type Inventory, sizeBeside } from '../graph/inventory.ts';
-import type { Ref } from '../store.ts';
+import type { Ref } from '../names/contract.ts';
 
 /** A name, for one platform: an entry of `index.json`. */
 export interface NameUsage {

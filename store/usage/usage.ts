@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import type { CallOptions } from '../call-options.ts';
 import type { DiffID, Digest } from '../digest.ts';
 import { StoreError } from '../error.ts';
 import { newWalk, walkGraph } from '../graph/graph.ts';
@@ -7,7 +8,6 @@ import { readLayerSummary } from '../layers/layer-index.ts';
 import { readLeases } from '../leases/leases.ts';
 import { createRefs, hasOurDigest, readIndex } from '../names/refs.ts';
 import type { StoreParts } from '../parts.ts';
-import type { CallOptions } from '../store.ts';
 import { type Duplicates, findDuplicates } from './duplicates.ts';
 import { measureNames, type NameUsage, namesOfDigests } from './name-usage.ts';
 import { totalsOf, type UsageTotals, unreachableIn } from './totals.ts';

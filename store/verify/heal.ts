@@ -2,12 +2,12 @@ import { type DiffID, type Digest, parseDiffID } from '../digest.ts';
 import { StoreError, type StoreErrorCode } from '../error.ts';
 import { withDraft } from '../files/draft.ts';
 import { survey } from '../graph/survey.ts';
+import type { Layers } from '../layers/contract.ts';
 import { shareAsBlob } from '../layers/share.ts';
 import { readLeases } from '../leases/leases.ts';
 import { once } from '../leases/once.ts';
 import { readIndex } from '../names/refs.ts';
 import type { StoreParts } from '../parts.ts';
-import type { Layers } from '../store.ts';
 import {
   checkBlob,
   checkLayer,

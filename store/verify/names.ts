@@ -1,6 +1,6 @@
 import type { Descriptor } from '../descriptor.ts';
+import type { Ref } from '../names/contract.ts';
 import { nameOf, updateIndex } from '../names/refs.ts';
-import type { Ref } from '../store.ts';
 import { ensureBlob } from './mend.ts';
 import type { Run } from './run.ts';
 

@@ -1,8 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import type { Blobs } from '../blobs/contract.ts';
 import type { Digest } from '../digest.ts';
 import type { Survey } from '../graph/survey.ts';
+import type { Layers } from '../layers/contract.ts';
+import type { Ref } from '../names/contract.ts';
 import type { StoreParts } from '../parts.ts';
-import type { Blobs, Layers, Ref } from '../store.ts';
 import type { Pass } from './check.ts';
 import { bytesOfBlobsAndTars } from './listing.ts';
 import { createStillNamed } from './still-named.ts';

@@ -1,7 +1,7 @@
 import type { FileStat } from '../files/files.ts';
+import type { Ref } from '../names/contract.ts';
 import { nameOf } from '../names/refs.ts';
 import type { StoreParts } from '../parts.ts';
-import type { Ref } from '../store.ts';
 import { inspectIndex } from './index-json.ts';
 
 /**

@@ -1,7 +1,9 @@
 import { dirname } from 'node:path';
+import type { Blobs } from '../blobs/contract.ts';
+import type { CallOptions } from '../call-options.ts';
 import type { Digest } from '../digest.ts';
+import type { Layers } from '../layers/contract.ts';
 import type { StoreParts } from '../parts.ts';
-import type { Blobs, CallOptions, Layers } from '../store.ts';
 import { verifyBlobs } from './blobs.ts';
 import { verifyDocuments } from './documents.ts';
 import { verifyIndex } from './index-json.ts';

@@ -1,14 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { nodeFiles } from '../../store/files/node.ts';
 import { createMemoryFiles, type OpenStoreOptions, openStore } from '../../store/index.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import type { Ground } from './conformance/ground.ts';
 import { conformance } from './conformance.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'osv-convert-conformance-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder('conformance');
 
 let count = 0;
 

@@ -16,12 +16,13 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { myself } from '../../store/files/owner.ts';
 import { digestOf, hexOf, openStore } from '../../store/index.ts';
 import { type BlobServer, startBlobServer } from '../support/blob-server.ts';
 import { compileStore } from '../support/compile.ts';
 import { seededRandom } from '../support/seeded-random.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 let root = '';
 let dir = '';
@@ -101,16 +102,13 @@ describe('openStore', () => {
 });
 
 describe('a store shared by processes that fetch', () => {
-  const compiledFolder = mkdtempSync(join(tmpdir(), 'store-compiled-'));
+  const compiledFolder = temporaryFolder('compiled');
   let compiled = '';
   let server: BlobServer | undefined;
   const children = new Set<ChildProcess>();
 
   beforeAll(() => {
     compiled = compileStore(compiledFolder);
-  });
-  afterAll(() => {
-    rmSync(compiledFolder, { recursive: true });
   });
   afterEach(async () => {
     for (const child of children) child.kill('SIGKILL');

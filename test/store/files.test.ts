@@ -1,13 +1,11 @@
 import { Buffer } from 'node:buffer';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { nodeFiles } from '../../store/files/node.ts';
 import { createMemoryFiles, type Files } from '../../store/index.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'osv-convert-files-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder('files');
 
 let count = 0;
 

@@ -38,6 +38,9 @@ async function inflated(packed: Uint8Array, mostBytes = 2 ** 30, igzip = program
   return { given: Buffer.concat(given), file: readFileSync(path) };
 }
 
+/** It is told of its end, or of the input that it no longer took. */
+const itsEnd = /^igzip ended with|EPIPE/;
+
 describe.skipIf(program === undefined)('inflateWithIgzip', () => {
   const plain = Buffer.concat([randomBytes(3_000_000), Buffer.alloc(9_000_000)]);
   const packed = gzipSync(plain);
@@ -57,11 +60,11 @@ describe.skipIf(program === undefined)('inflateWithIgzip', () => {
     ['are cut off', packed.subarray(0, -100)],
     ['are no gzip', randomBytes(10_000)],
   ])('throws when the data %s', async (_, bytes) => {
-    await expect(inflated(bytes)).rejects.toThrow();
+    await expect(inflated(bytes)).rejects.toThrow(itsEnd);
   });
 
   test('throws, and writes no more than it may, when too much comes out', async () => {
-    await expect(inflated(packed, 5_000_000)).rejects.toThrow();
+    await expect(inflated(packed, 5_000_000)).rejects.toThrow(itsEnd);
     const { length } = readFileSync(join(folder, 'out'));
     expect(length).toBeGreaterThan(4_000_000);
     expect(length).toBeLessThan(5_000_000 + 512);
@@ -69,7 +72,7 @@ describe.skipIf(program === undefined)('inflateWithIgzip', () => {
 });
 
 test('inflateWithIgzip throws when the program cannot be started', async () => {
-  await expect(inflated(gzipSync('a'), 2 ** 20, join(folder, 'none'))).rejects.toThrow();
+  await expect(inflated(gzipSync('a'), 2 ** 20, join(folder, 'none'))).rejects.toThrow(itsEnd);
 });
 
 test('mostInflated is what the ratio, its floor and the size of a layer allow', () => {

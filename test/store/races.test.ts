@@ -310,3 +310,43 @@ describe('what the disk does not give', () => {
     },
   );
 });
+
+describe('who exports a name that another process takes away meanwhile', () => {
+  const { digest } = image.root;
+
+  /** A store whose names are gone as soon as they were read once, with what `taken` says. */
+  async function robbed(...taken: readonly string[]): Promise<Store> {
+    const files = await filled();
+    const beside = followed(files, 'readWhole', layout.index, () => {
+      for (const path of [layout.index, layout.indexBackup, ...taken]) files.remove(path);
+      const index = files.create(layout.index);
+      index.write(Buffer.from('{"schemaVersion":2,"manifests":[]}'), 0);
+      index.close();
+    });
+    return await openStore(dir, { files: beside });
+  }
+
+  async function exported(store: Store, names?: readonly string[]): Promise<Buffer> {
+    const parts: Uint8Array[] = [];
+    for await (const chunk of store.export(names && { names })) parts.push(Buffer.from(chunk));
+    return Buffer.concat(parts);
+  }
+
+  test.each([undefined, ['app']])(
+    'has all of it when nothing else is gone, names %s',
+    async (names) => {
+      const whole = await exported(await openStore(dir, { files: await filled() }));
+      expect(await exported(await robbed(), names)).toEqual(whole);
+    },
+  );
+
+  test('leaves it out when its manifest is gone, unless it was named', async () => {
+    const path = layout.blob(digest);
+    const imported = await openStore(dir, { files: createMemoryFiles() });
+    const archive = await exported(await robbed(path));
+    expect(await imported.import(chunks(archive))).toEqual([]);
+    const failure = exported(await robbed(path), ['app']);
+    await expect(failure).rejects.toMatchObject({ code: 'BLOB_MISSING', digest: undefined });
+    await expect(failure).rejects.toThrow('found no such name');
+  });
+});

@@ -1,9 +1,9 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { top } from '../support/top.ts';
 
 const readme = readFileSync(join(top, 'store/README.md'), 'utf8');
@@ -46,8 +46,7 @@ function wantedOf(source: string): string {
     .join('');
 }
 
-const root = mkdtempSync(join(tmpdir(), 'osv-convert-readme-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder('readme');
 
 describe('an example of store/README.md', () => {
   const folderOf = ({ title }: Example) => join(root, title.replaceAll(/\W+/g, '-'));

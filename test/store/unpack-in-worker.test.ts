@@ -12,9 +12,10 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { rolldown } from 'rolldown';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Digest, digestOf, type Store } from '../../store/index.ts';
 import { buildLayer, file } from '../support/layers.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * Threads run compiled files only, so the store is compiled here, with the file that its threads run
@@ -25,10 +26,9 @@ const top = fileURLToPath(new URL('../..', import.meta.url));
 const isPossible = availableParallelism() > 1;
 if (!isPossible) console.log('skipped: no thread unpacks layers where there is a single core');
 
-let compiled: string;
+const compiled = temporaryFolder('compiled');
 let openStore: typeof import('../../store/index.ts').openStore;
 beforeAll(async () => {
-  compiled = mkdtempSync(join(tmpdir(), 'osv-convert-compiled-'));
   const bundle = await rolldown({
     cwd: top,
     input: { store: 'store/index.ts', 'unpack-worker': 'store/layers/unpack-worker.ts' },
@@ -40,7 +40,6 @@ beforeAll(async () => {
   writeFileSync(join(compiled, 'package.json'), '{"type":"module"}');
   ({ openStore } = await import(pathToFileURL(join(compiled, 'store.js')).href));
 });
-afterAll(() => rmSync(compiled, { recursive: true, force: true }));
 
 const path = process.env['PATH'];
 

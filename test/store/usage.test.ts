@@ -4,7 +4,6 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -13,9 +12,8 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { nodeFiles } from '../../store/files/node.ts';
 import {
   createMemoryFiles,
@@ -33,16 +31,10 @@ import { type BuiltImage, buildImage, buildIndex, type Image } from '../support/
 import { layerIndexText } from '../support/layer-index-text.ts';
 import { file, hardlink, layerTar } from '../support/layers.ts';
 import { makeSyntheticStore } from '../support/synthetic-store.ts';
+import { temporaryPath } from '../support/temporary-folder.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'osv-convert-usage-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-let dir = '';
-let count = 0;
-beforeEach(() => {
-  count += 1;
-  dir = join(root, `store-${count}`);
-});
+/** The folder of the store of the running test. */
+const dir = temporaryPath('usage');
 
 const amd64 = { os: 'linux', architecture: 'amd64' };
 const common = [file('base', 'b'.repeat(4000))];
@@ -61,7 +53,7 @@ async function add(store: Store, name: string, image: BuiltImage): Promise<void>
   await store.refs.set(name, image.root);
 }
 
-const layout = () => layoutOf(dir);
+const layout = () => layoutOf(dir());
 const sizeOfFile = (path: string) => statSync(path).size;
 const sizeOfBlobs = (digests: Iterable<Digest>) =>
   [...digests].reduce((sum, digest) => sum + sizeOfFile(layout().blob(digest)), 0);
@@ -74,9 +66,9 @@ const sizeOfLayers = (image: BuiltImage, from = 0) =>
 /** As the system tells it, a file with two names once. */
 function sizeOfStore(): number {
   const sizes = new Map<number, number>();
-  for (const name of readdirSync(dir, { recursive: true, encoding: 'utf8' })) {
+  for (const name of readdirSync(dir(), { recursive: true, encoding: 'utf8' })) {
     if (/^leases|^oci-layout/.test(name)) continue;
-    const { ino, size, ...found } = statSync(join(dir, name));
+    const { ino, size, ...found } = statSync(join(dir(), name));
     if (found.mode & 0o100000) sizes.set(ino, size);
   }
   return [...sizes.values()].reduce((sum, size) => sum + size, 0);
@@ -84,14 +76,14 @@ function sizeOfStore(): number {
 
 describe('measureUsage', () => {
   test('finds nothing, and makes nothing, where there is no store', async () => {
-    const usage = await (await openStore(dir)).usage({ layers: true, duplicates: true });
+    const usage = await (await openStore(dir())).usage({ layers: true, duplicates: true });
     expect(usage).toMatchObject({ size: 0, unreachable: 0, names: [], layers: [], leases: 0 });
     expect(usage.duplicates).toEqual({ files: 0, size: 0, largest: [] });
-    expect(existsSync(dir)).toBe(false);
+    expect(existsSync(dir())).toBe(false);
   });
 
   test('tells own and shared bytes of each name', async () => {
-    const store = await openStore(dir);
+    const store = await openStore(dir());
     await add(store, 'b', two);
     await add(store, 'a', one);
     const { names } = await store.usage();
@@ -108,7 +100,7 @@ describe('measureUsage', () => {
   });
 
   test('tells nothing as own where two names lead to one image', async () => {
-    const store = await openStore(dir);
+    const store = await openStore(dir());
     await add(store, 'a', one);
     await add(store, 'b', one);
     for (const { size, own, shared } of (await store.usage()).names) {
@@ -118,7 +110,7 @@ describe('measureUsage', () => {
   });
 
   test('tells the last use of a name by its manifest', async () => {
-    const store = await openStore(dir);
+    const store = await openStore(dir());
     await add(store, 'a', one);
     const used = new Date('2024-05-06T07:08:09Z');
     utimesSync(layout().blob(one.root.digest), used, used);
@@ -130,7 +122,7 @@ describe('measureUsage', () => {
   });
 
   test('tells how much is missing when platforms were never pulled', async () => {
-    const store = await openStore(dir);
+    const store = await openStore(dir());
     const arm = buildImage({ layers: [[file('app', 'arm')]], architecture: 'arm64' });
     const index = buildIndex([one, arm]);
     const absent = new Set(arm.blobs.keys());
@@ -143,7 +135,7 @@ describe('measureUsage', () => {
   });
 
   test('has totals that are all the bytes of the store, hard links counted once', async () => {
-    const store = await openStore(dir);
+    const store = await openStore(dir());
     await add(store, 'a', one);
     const { diffID, size } = await store.layers.write(
       (async function* () {
@@ -151,8 +143,8 @@ describe('measureUsage', () => {
       })(),
     );
     expect(statSync(layout().blob(diffID)).nlink).toBe(2);
-    mkdirSync(join(dir, 'layers/v1/sha256/x'), { recursive: true });
-    writeFileSync(join(dir, 'layers/v1/sha256/x/tar'), 'former');
+    mkdirSync(join(dir(), 'layers/v1/sha256/x'), { recursive: true });
+    writeFileSync(join(dir(), 'layers/v1/sha256/x/tar'), 'former');
     mkdirSync(layout().quarantine);
     writeFileSync(join(layout().quarantine, 'blob-x'), 'damaged');
     writeFileSync(join(layout().ingest, 'draft'), 'half');
@@ -182,14 +174,14 @@ describe('measureUsage', () => {
   });
 
   test('takes for unreachable what neither names nor leases lead to', async () => {
-    const store = await openStore(dir);
+    const store = await openStore(dir());
     await add(store, 'a', one);
     await put(store, two);
     await store.refs.set('b', two.root);
     await store.refs.delete('b');
     expect(await store.usage()).toMatchObject({ unreachable: 0, leases: 1 });
     await store.close();
-    const left = await (await openStore(dir)).usage();
+    const left = await (await openStore(dir())).usage();
     const base = two.layers[0]?.descriptor.digest;
     const alone = [...two.blobs.keys()].filter((digest) => digest !== base);
     expect(left).toMatchObject({ unreachable: sizeOfBlobs(alone), leases: 0 });
@@ -202,7 +194,7 @@ describe('measureUsage', () => {
   });
 
   test('tells which documents and indexes are damaged, and goes on', async () => {
-    const store = await openStore(dir);
+    const store = await openStore(dir());
     await add(store, 'a', one);
     await add(store, 'b', two);
     const broken = two.layers[1]?.diffID ?? parseDiffID(two.root.digest);
@@ -215,7 +207,7 @@ describe('measureUsage', () => {
   });
 
   test('lists layers, the largest first, when asked to', async () => {
-    const store = await openStore(dir);
+    const store = await openStore(dir());
     await add(store, 'b', two);
     await add(store, 'a', one);
     expect(await store.usage()).not.toHaveProperty('layers');
@@ -234,7 +226,7 @@ describe('measureUsage', () => {
   });
 
   test('finds equal files in all layers when asked to', async () => {
-    const store = await openStore(dir);
+    const store = await openStore(dir());
     const large = 'L'.repeat(3000);
     const layers = [
       [file('x', large), file('y', large), file('empty', ''), hardlink('z', 'x')],
@@ -276,7 +268,7 @@ describe('measureUsage', () => {
   });
 
   test('tells the twenty largest of many equal files, and twenty places of each', async () => {
-    const store = await openStore(dir);
+    const store = await openStore(dir());
     const files = Array.from({ length: 30 }, (_, size) =>
       Array.from({ length: 25 }, (_, copy) => file(`${size}/${copy}`, 'x'.repeat(size))),
     );
@@ -293,23 +285,23 @@ describe('measureUsage', () => {
   });
 
   test('agrees with gc, and writes nothing, when the store may only be read', async () => {
-    const { names } = makeSyntheticStore(dir, 400, 10);
-    const listing = () => execFileSync('ls', ['-lR', '--time-style=full-iso', dir]).toString();
+    const { names } = makeSyntheticStore(dir(), 400, 10);
+    const listing = () => execFileSync('ls', ['-lR', '--time-style=full-iso', dir()]).toString();
     const before = listing();
-    const store = await openStore(dir, { readOnly: true });
+    const store = await openStore(dir(), { readOnly: true });
     const usage = await store.usage({ layers: true, duplicates: true });
     expect(usage.names.map(({ name }) => name)).toEqual(names);
     expect(usage.damaged).toEqual([]);
     expect(usage.unreachable).toBeGreaterThan(0);
     expect(listing()).toBe(before);
-    const { freed } = await (await openStore(dir)).gc({ dryRun: true });
+    const { freed } = await (await openStore(dir())).gc({ dryRun: true });
     expect(usage.unreachable).toBe(freed);
   });
 
   test.skipIf(process.getuid?.() === 0)(
     'fails as STORE_UNUSABLE when it may not look',
     async () => {
-      const store = await openStore(dir);
+      const store = await openStore(dir());
       await store.blobs.put(Buffer.from('x'));
       chmodSync(layout().blobs, 0);
       await expect(store.usage()).rejects.toMatchObject({ code: 'STORE_UNUSABLE' });
@@ -318,7 +310,7 @@ describe('measureUsage', () => {
   );
 
   test('fails as STORE_CORRUPT when index.json is damaged, and stops when it is aborted', async () => {
-    const store = await openStore(dir);
+    const store = await openStore(dir());
     await add(store, 'a', one);
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(store.usage({ signal })).rejects.toThrow('enough');
@@ -328,7 +320,7 @@ describe('measureUsage', () => {
   });
 
   test('works in memory', async () => {
-    const store = await openStore(dir, { files: createMemoryFiles() });
+    const store = await openStore(dir(), { files: createMemoryFiles() });
     await add(store, 'a', one);
     const { names, unreachable } = await store.usage({ duplicates: true });
     expect(names).toMatchObject([{ name: 'a', blobs: 4, layers: 2 }]);

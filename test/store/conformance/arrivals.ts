@@ -103,7 +103,8 @@ export const arrivalBehaviours: readonly Behaviour[] = [
     async check(ground) {
       const { blobs, layers } = await ground.open();
       const wrong = expected(garbage);
-      await expect(layers.fetch(wrong, built.diffID, sending(garbage))).rejects.toThrow();
+      const fetching = layers.fetch(wrong, built.diffID, sending(garbage));
+      await expect(fetching).rejects.toMatchObject(code('LAYER_CORRUPT'));
       expect(await blobs.size(wrong.digest)).toBe(garbage.length);
     },
   },

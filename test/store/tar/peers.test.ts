@@ -4,20 +4,18 @@ import {
   ftruncateSync,
   linkSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { type Entry, encodeName } from '../../../store/index.ts';
 import { readWithNodeTar } from '../../support/node-tar.ts';
 import { contentOf, readTar, sha256Of } from '../../support/read-tar.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const hasPython = spawnSync('python3', ['--version']).status === 0;
 
@@ -65,7 +63,7 @@ function summaryOf(entry: Entry): Summary {
 }
 
 describe('createTarReader agrees with other tools', () => {
-  let folder = '';
+  const folder = temporaryFolder('tar');
   const sparse = 'sparse file';
   const sparseSize = 3_000_000;
   /** By name: where data lies, a letter for each run of 4096 bytes, and the size. */
@@ -82,7 +80,6 @@ describe('createTarReader agrees with other tools', () => {
   };
 
   beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'osv-convert-tar-'));
     const at = (name: string) => join(folder, name);
     mkdirSync(at('deep/'.repeat(40)), { recursive: true });
     writeFileSync(at(`${'deep/'.repeat(40)}file`), 'content');
@@ -115,7 +112,6 @@ describe('createTarReader agrees with other tools', () => {
     ftruncateSync(fd, sparseSize);
     closeSync(fd);
   });
-  afterAll(() => rmSync(folder, { recursive: true }));
 
   const gnuTar = (...options: readonly string[]) =>
     execFileSync('tar', ['-c', '-C', folder, ...options], { maxBuffer: 2 ** 26 });
