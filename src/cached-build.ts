@@ -53,10 +53,13 @@ export async function cachedBuild(
       return await withHealing(store, wishes, async (): Promise<Made<CachedBuild>> => {
         const heard = hearWarnings(onEvent);
         const work = { ...wishes, format, onEvent: heard.onEvent };
-        const { report, files } = await withDraft(store, reference, work, (draft) =>
-          draft.write(target),
+        const { report, files, isStamped } = await withDraft(
+          store,
+          reference,
+          work,
+          async (draft) => ({ isStamped: draft.isStamped, ...(await draft.write(target)) }),
         );
-        const made = await recordOutput(path, files);
+        const made = isStamped ? await recordOutput(path, files) : undefined;
         const record = made && { warnings: heard.warnings, outputs: [made] };
         return { result: { report, how: 'built' }, record };
       });

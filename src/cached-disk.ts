@@ -27,6 +27,7 @@ interface KeptDisk {
   readonly key: string;
   readonly path: string;
   readonly warnings: readonly string[];
+  readonly isStamped: boolean;
 }
 
 /**
@@ -65,7 +66,8 @@ export async function cachedDisk(
       const disk = await withHealing(store, wishes, () =>
         plannedDisk(store, wishes, kept, tellReuse),
       );
-      return { result: disk, record: { disk: disk.key, warnings: disk.warnings } };
+      const record = { disk: disk.key, warnings: disk.warnings };
+      return { result: disk, record: disk.isStamped ? record : undefined };
     },
   });
   return path;
@@ -81,18 +83,19 @@ async function plannedDisk(
   const { warnings, onEvent } = hearWarnings(wishes.onEvent);
   const work = { ...wishes, format: 'raw', onEvent } as const;
   return await withDraft(store, wishes.reference, work, async (draft) => {
+    const { isStamped } = draft;
     const key = diskKey(draft, tool);
     const known = cache.find(key);
     if (known !== undefined) {
       const report: Report = JSON.parse(await readFile(`${known}.json`, 'utf8'));
       for (const text of report.warnings) onEvent({ event: 'warning', text });
       tellReuse(key);
-      return { key, path: known, warnings };
+      return { key, path: known, warnings, isStamped };
     }
     const path = cache.pathOf(key);
     await draft.write({ format: 'raw', path });
     await cache.seal(key);
     cache.shrink(limit);
-    return { key, path, warnings };
+    return { key, path, warnings, isStamped };
   });
 }

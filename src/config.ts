@@ -4,7 +4,7 @@ import type { Limits } from '../store/index.ts';
 import { ConvertError } from './error.ts';
 import { parsePlatform } from './oci/platform.ts';
 import { parseReference } from './oci/reference.ts';
-import { unreadReason } from './unread-file.ts';
+import { unreadHint, unreadReason } from './unread-file.ts';
 
 /** A user's settings: `schemas/config.schema.json`, its references and platform checked too. */
 export interface Config {
@@ -14,6 +14,8 @@ export interface Config {
   readonly mirrors: Readonly<Record<string, readonly Mirror[]>>;
   /** What a layer may cost; sizes in bytes. */
   readonly limits?: Partial<Limits>;
+  /** A download that brings fewer than `limit` bytes a second over `time` seconds counts as broken. */
+  readonly lowSpeed?: { readonly limit?: number; readonly time?: number };
   /** What inflates large gzip layers: igzip, where it is on `PATH`, unless this says `node`. */
   readonly inflater?: 'auto' | 'node';
   /** Bytes that disks built by `run` may take; 0 keeps none. */
@@ -88,9 +90,10 @@ function attempt<T>(path: string, at: string, parse: () => T): T {
 }
 
 function invalid(path: string, problem: string, cause?: unknown): ConvertError {
+  const hint = unreadHint(path, cause);
   return new ConvertError(
     'CONFIG_FILE_INVALID',
     `reading the configuration file ${path}: ${problem}`,
-    { cause },
+    { cause, ...(hint && { hint }) },
   );
 }

@@ -14,6 +14,7 @@ import {
 } from './disk-output.ts';
 import { type DiskOutput, parseDiskOutput } from './disk-target.ts';
 import { findingsOf, refuseErrors } from './findings.ts';
+import { areStamped } from './host-stamp.ts';
 import { type KernelWishes, prepareWithKernel, requireKernel } from './kernel-choice.ts';
 import { layOut } from './lay-out.ts';
 import { fileSystemsOf, requireMountable } from './mountable.ts';
@@ -68,6 +69,8 @@ export interface DiskDraft {
   readonly tree: Tree;
   /** As it will be, but for the warnings: what is known beforehand of the app is not looked for yet. */
   readonly report: Report;
+  /** False where files of this host are in it of which no stamp tells. */
+  readonly isStamped: boolean;
   /** Checks the app and writes the disk, in the format of the draft, and its report. @throws as `convert`. */
   write(target: DiskOutput): Promise<WrittenDraft>;
 }
@@ -139,6 +142,7 @@ export async function withDraft<T>(
       return { report, files };
     }
 
-    return await work({ tree: guest.tree, report: draft, write });
+    const isStamped = areStamped(runnable.libraries, image.platform);
+    return await work({ tree: guest.tree, report: draft, isStamped, write });
   });
 }

@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs';
 import { architectureOfPlatform } from './dotnet/architecture.ts';
+import type { FoundLibrary } from './dotnet/closure.ts';
 import { findHostDotnetPaths } from './dotnet/dotnet-paths.ts';
 import { hostFilesFor } from './dotnet/host-files.ts';
 import { libraryFoldersOf } from './dotnet/sonames.ts';
@@ -23,6 +24,18 @@ export function hostStamps(
     [`/etc/os-release ${inputStamp('/etc/os-release')}`],
   ];
   return joined(parts);
+}
+
+/**
+ * Whether `hostStamps` tells of all of these that are of this host: what a RUNPATH led to lies elsewhere.
+ * @param platform of the image.
+ */
+export function areStamped(libraries: readonly FoundLibrary[], platform: string): boolean {
+  const folders = libraryFoldersOf(architectureOfPlatform(platform));
+  return libraries.every(
+    ({ from, soname, path }) =>
+      from !== 'host' || folders.some((folder) => realPathOf(`${folder}/${soname}`).includes(path)),
+  );
 }
 
 /** A folder with `dotnet`, `host` and `shared`; an SDK beside them is never taken. */

@@ -7,8 +7,8 @@ import { nameOf } from './oci/location.ts';
 import { formatPlatform, type Platform } from './oci/platform.ts';
 import { parseImageLocation } from './pull/image-location.ts';
 import { lockedDigests } from './pull/lock-file.ts';
+import { findNamed } from './pull/look-in-store.ts';
 import type { PullOptions } from './pull/pull.ts';
-import { findNamed } from './pull/stored-image.ts';
 
 /**
  * What an image is known by before it is read: where the store is asked, the digest of its manifest by the name it

@@ -4,6 +4,7 @@ import { basename, join, posix, resolve } from 'node:path';
 import { hostFiles } from '../dotnet/host-files.ts';
 import type { PackEntry } from '../dotnet/pack.ts';
 import { ConvertError } from '../error.ts';
+import { unreadHint, unreadReason } from '../unread-file.ts';
 import type { HostAddition } from './addition.ts';
 
 /** Files of the host on their way into a layer. */
@@ -94,12 +95,11 @@ function reading<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'a failure';
-    const found = { ENOENT: 'no such file', EACCES: 'what one may not read' }[code] ?? code;
-    throw refusal(path, `found ${found}, wanted a file or a folder`, cause);
+    throw refusal(path, `found ${unreadReason(cause)}, wanted a file or a folder`, cause);
   }
 }
 
 function refusal(path: string, problem: string, cause?: unknown): ConvertError {
-  return new ConvertError('USAGE', `adding ${path}: ${problem}`, { cause });
+  const hint = unreadHint(path, cause);
+  return new ConvertError('USAGE', `adding ${path}: ${problem}`, { cause, ...(hint && { hint }) });
 }

@@ -1,4 +1,4 @@
-import { matchesAny, type Store } from '../../store/index.ts';
+import { matchesAny, type Store, StoreError } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
 import { fullNameOf } from '../oci/location.ts';
 
@@ -33,4 +33,33 @@ export async function chooseNames(
   }
   const patterns = namePatterns(texts);
   return all.filter((name) => matchesAny(name, patterns));
+}
+
+/**
+ * Does `work` with all names that `texts` stand for. Where one of them is taken away before the work
+ * begins with it, which the store tells, the names are chosen once more: what is no longer there is not
+ * meant by a `*`.
+ * @throws what `work` throws; ConvertError `IMAGE_NOT_FOUND` for a text that no name fits.
+ */
+export async function withChosenNames<T>(
+  store: Store,
+  texts: readonly string[],
+  work: (names: readonly string[]) => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    const names = await chooseNames(store, texts);
+    try {
+      return await work(names);
+    } catch (error) {
+      if (!(await lacksNames(store, names, error))) throw error;
+    }
+  }
+}
+
+async function lacksNames(store: Store, names: readonly string[], error: unknown) {
+  // Of a blob that is missing, the digest is told.
+  if (!(error instanceof StoreError) || error.code !== 'BLOB_MISSING') return false;
+  if (error.digest !== undefined) return false;
+  const left = new Set((await store.refs.list()).map(({ name }) => name));
+  return names.some((name) => !left.has(name));
 }

@@ -1,5 +1,6 @@
 import type { Descriptor, Digest } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
+import { maxIndexDepth } from '../oci/image-index.ts';
 import { documentCap } from '../oci/json.ts';
 import { type Links, parseLinks } from '../oci/links.ts';
 import { readDocument } from '../source/document.ts';
@@ -9,9 +10,6 @@ import type { Resolved, Source, SourceCallOptions } from '../source/source.ts';
 export interface Document extends Resolved {
   readonly links: Links;
 }
-
-/** Indexes that lead to indexes are followed this deep. */
-const maxIndexDepth = 4;
 
 /** Bytes of all documents of one image together, which are held in memory. */
 const maxBytes = 16 * documentCap;

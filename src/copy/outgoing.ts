@@ -1,22 +1,22 @@
 import { createHash } from 'node:crypto';
 import type { Digest } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
-import type { Resolved, Source, SourceCallOptions } from '../source/source.ts';
+import type { Source, SourceCallOptions } from '../source/source.ts';
 import type { OutgoingBlob } from '../target/layout.ts';
-import { collectDocuments } from './documents.ts';
+import type { Document } from './documents.ts';
 
 /**
- * All that an image consists of, what is led to before what leads there. Documents are read at
- * once, the others when they are opened; each is verified as it is read.
- * @throws ConvertError `MANIFEST_INVALID`, the codes of sources; from the blobs `DIGEST_MISMATCH`.
+ * Documents and all they lead to in `source`, what is led to before what leads there. The others are
+ * read when they are opened, and verified as they are read.
+ * @throws from the blobs ConvertError `DIGEST_MISMATCH` and the codes of sources.
  */
-export async function collectBlobs(
+export function outgoingBlobs(
   source: Source,
-  root: Resolved,
+  documents: readonly Document[],
   options: SourceCallOptions = {},
-): Promise<readonly OutgoingBlob[]> {
+): readonly OutgoingBlob[] {
   const found = new Map<Digest, OutgoingBlob>();
-  for (const { descriptor, bytes, links } of await collectDocuments(source, root, options)) {
+  for (const { descriptor, bytes, links } of documents) {
     for (const blob of links.blobs) {
       const { digest, size } = blob;
       const open = () => verified(source.fetch(blob, options), digest);

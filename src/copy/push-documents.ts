@@ -1,11 +1,11 @@
 import type { Descriptor } from '../../store/index.ts';
-import type { Links } from '../oci/links.ts';
+import { referrerOf } from '../oci/links.ts';
 import type { Reference } from '../oci/reference.ts';
+import { referrersTag } from '../oci/referrers-tag.ts';
 import type { RegistryApi } from '../source/registry/api.ts';
-import { referrersTag } from '../source/registry/referrers.ts';
 import type { SourceCallOptions } from '../source/source.ts';
-import { addTaggedReferrer } from '../target/referrers-tag.ts';
 import type { RegistryWriter } from '../target/registry.ts';
+import { addTaggedReferrer } from '../target/tagged-referrers.ts';
 import type { Document } from './documents.ts';
 
 export interface DocumentsTarget {
@@ -36,16 +36,4 @@ export async function pushDocuments(
     if (subject === undefined || subjectKnown || tag === referrersTag(subject)) continue;
     await addTaggedReferrer(api, writer, subject, referrerOf(descriptor, links), options);
   }
-}
-
-/** As lists of referrers have it (distribution-spec, "Listing Referrers"). */
-function referrerOf({ mediaType, digest, size }: Descriptor, links: Links): Descriptor {
-  const { artifactType, annotations } = links;
-  return {
-    mediaType,
-    digest,
-    size,
-    ...(artifactType !== undefined && { artifactType }),
-    ...(annotations !== undefined && { annotations }),
-  };
 }

@@ -7,13 +7,12 @@ import { withHealing } from '../pull/heal.ts';
 import { openSource } from '../source/open.ts';
 import { createRegistryApi } from '../source/registry/api.ts';
 import type { RegistryOptions } from '../source/registry/registry.ts';
-import type { Source, SourceCallOptions } from '../source/source.ts';
 import { type BlobEnd, createRegistryWriter } from '../target/registry.ts';
-import { collectDocuments, type Document } from './documents.ts';
+import { collectDocuments } from './documents.ts';
 import { type PushedBlob, pushBlobs } from './push-blobs.ts';
 import { pushDocuments } from './push-documents.ts';
 import { outgoingLocation } from './stored-names.ts';
-import { storedReferrers } from './stored-referrers.ts';
+import { collectReferrers, requireStored } from './stored-referrers.ts';
 
 export interface PushOptions {
   /** True: what refers to the image in the store goes with it. */
@@ -64,7 +63,7 @@ async function pushOnce(
   const { registry, onEvent, signal } = options;
   const call = signal ? { signal } : {};
   const location = await outgoingLocation(store, from);
-  if (options.referrers) requireStore(location);
+  if (options.referrers) requireStored(location);
   const reference = targetOf(to);
   const source = await openSource(location, { store, ...(registry && { registry }) });
   try {
@@ -72,7 +71,9 @@ async function pushOnce(
     const { digest } = root.descriptor;
     onEvent?.({ event: 'resolved', reference: formatLocation(location), digest });
     const image = await collectDocuments(source, root, call);
-    const referrers = options.referrers ? await referrersOf(store, source, image, call) : undefined;
+    const referrers = options.referrers
+      ? await collectReferrers(store, source, image, call)
+      : undefined;
     const documents = [...image, ...(referrers ?? [])];
 
     const api = createRegistryApi(reference, registry);
@@ -116,15 +117,6 @@ function targetOf(text: string): Reference {
   return location.reference;
 }
 
-function requireStore(location: Location): void {
-  if (location.transport === 'store') return;
-  throw new ConvertError(
-    'USAGE',
-    `looking for what refers to ${formatLocation(location)}: found no name in the store, wanted one`,
-    { hint: 'osv-convert pull --referrers HOST/NAME:TAG' },
-  );
-}
-
 /** Another repository of the target's registry, if that is where the image came from. */
 function originOf(location: Location, target: Reference): string | undefined {
   const origin = location.transport === 'store' ? referenceOf(location.name) : location;
@@ -140,24 +132,6 @@ function referenceOf(name: string): Location | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** What refers to the image or to a part of it, for some tools sign the one and some the other. */
-async function referrersOf(
-  store: Store,
-  source: Source,
-  image: readonly Document[],
-  options: SourceCallOptions,
-): Promise<readonly Document[]> {
-  const digests = image.map(({ descriptor }) => descriptor.digest);
-  const found = new Map<Digest, Document>();
-  for (const list of await storedReferrers(store, digests)) {
-    for (const document of await collectDocuments(source, list, options)) {
-      const { digest } = document.descriptor;
-      if (digest !== list.descriptor.digest) found.set(digest, document);
-    }
-  }
-  return [...found.values()];
 }
 
 function summed(pushed: readonly PushedBlob[]): Pick<Pushed, 'blobs' | 'uploaded'> {

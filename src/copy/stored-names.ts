@@ -94,7 +94,7 @@ async function holdNamed(store: Store, text: string) {
 }
 
 /**
- * Takes names out of the store: all of them, or none when one is not there. Blobs and layers stay,
+ * Takes names out of the store, each once: all of them, or none when one is not there. Blobs and layers stay,
  * for other images may have them too.
  * @throws ConvertError `IMAGE_NOT_FOUND`.
  */
@@ -102,12 +102,12 @@ export async function removeImages(
   store: Store,
   texts: readonly string[],
 ): Promise<readonly string[]> {
-  const names: string[] = [];
+  const names = new Set<string>();
   for (const text of texts) {
-    names.push(await storedName(store, text, await whereToRemove(store, text)));
+    names.add(await storedName(store, text, await whereToRemove(store, text)));
   }
   for (const name of names) await store.refs.delete(name);
-  return names;
+  return [...names];
 }
 
 /** The command for what is named `text` and may be no image. */

@@ -1,8 +1,9 @@
 import { type DiffID, digestOf, parseDiffID } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
 import type { Manifest } from '../oci/manifest.ts';
+import { ociManifestType } from '../oci/media-type.ts';
 import { type Architecture, architectureNames } from './architecture.ts';
-import { keptArtifactType, manifestMediaType } from './kept-refs.ts';
+import { keptArtifactType } from './kept-refs.ts';
 import { parseVersion } from './version.ts';
 
 /** What a kept runtime is, but for its name. */
@@ -41,7 +42,7 @@ export function formatKeptRuntime(content: KeptContent): {
   });
   const manifest = jsonOf({
     schemaVersion: 2,
-    mediaType: manifestMediaType,
+    mediaType: ociManifestType,
     artifactType: keptArtifactType,
     config: {
       mediaType: 'application/vnd.oci.image.config.v1+json',

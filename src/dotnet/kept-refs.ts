@@ -1,5 +1,6 @@
 import type { Descriptor, Digest, Store } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
+import { ociManifestType } from '../oci/media-type.ts';
 import { type Architecture, architectureNames, architectureOfPlatform } from './architecture.ts';
 
 /** A kept runtime's entry in the store's index. */
@@ -14,7 +15,6 @@ export interface KeptRef {
 
 /** Its own type, so that it is no image to list or to evict, and none of the layers that builds pack. */
 export const keptArtifactType = 'application/vnd.osv-convert.kept-runtime.v1';
-export const manifestMediaType = 'application/vnd.oci.image.manifest.v1+json';
 
 /** Kept runtimes are refs of this prefix beside those of images. */
 const refPrefix = 'runtime/';
@@ -49,7 +49,7 @@ export function keptDescriptor(
   architecture: Architecture,
 ): Descriptor {
   const platform = { os: 'linux', architecture: architectureNames[architecture].oci };
-  return { mediaType: manifestMediaType, artifactType: keptArtifactType, digest, size, platform };
+  return { mediaType: ociManifestType, artifactType: keptArtifactType, digest, size, platform };
 }
 
 /** The name, if it is one that a kept runtime may have in the store. */

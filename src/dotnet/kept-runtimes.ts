@@ -75,7 +75,7 @@ export async function removeRuntime(store: Store, text: string): Promise<string>
   const name = parseKeptName(text);
   const isKept = (await getKeptRef(store, name)) !== undefined;
   if (!isKept || !(await store.refs.delete(name)))
-    throw await noSuchRuntime(store, 'removing', name);
+    throw await noSuchRuntime(store, 'removing', name, 'osv-convert runtime ls');
   return name;
 }
 
@@ -84,6 +84,7 @@ export async function noSuchRuntime(
   store: Store,
   action: string,
   name: string,
+  hint?: string,
 ): Promise<ConvertError> {
   const names = (await listKeptRefs(store)).map((ref) => ref.name);
   const found = names.length === 0 ? 'none kept in the store' : names.join(', ');
@@ -91,7 +92,7 @@ export async function noSuchRuntime(
     'RUNTIME_NOT_FOUND',
     `${action} a runtime: found ${found}, wanted ${name}`,
     {
-      hint: names.length === 0 ? 'osv-convert runtime add host' : 'osv-convert runtime ls',
+      hint: hint ?? `osv-convert runtime ${names.length === 0 ? 'add host' : 'ls'}`,
     },
   );
 }

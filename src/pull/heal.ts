@@ -144,7 +144,7 @@ function hintFor(names: readonly string[]): string | undefined {
   }
   const runtime = names.find((name) => keptRuntimeOfRef(name) !== undefined);
   if (runtime !== undefined) {
-    return `osv-convert runtime rm ${runtime}\nosv-convert runtime add --name ${runtime} FROM   with FROM as it was`;
+    return `osv-convert runtime rm ${runtime}\nand then, with FROM as it was: osv-convert runtime add --name ${runtime} FROM`;
   }
   return names[0] === undefined ? undefined : `osv-convert pull ${names[0]}`;
 }

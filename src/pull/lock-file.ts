@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { createValidator } from '../../schemas/index.ts';
 import { compareNames, type Digest } from '../../store/index.ts';
-import { openOutputFile } from '../disk/output-file.ts';
+import { type OutputFile, openOutputFile } from '../disk/output-file.ts';
 import { keptRuntimeOfRef } from '../dotnet/kept-refs.ts';
 import { ConvertError } from '../error.ts';
 import { shellWord } from '../shell-word.ts';
+import { unreadReason } from '../unread-file.ts';
 
 /** What references meant when they were locked: `schemas/lock.schema.json`. */
 export interface LockFile {
@@ -46,21 +47,33 @@ export async function lockImage(path: string, name: string, image: LockedImage):
   const kept = known?.digest === image.digest ? known.platforms : {};
   const locked = { digest: image.digest, platforms: sorted({ ...kept, ...image.platforms }) };
   const document = { lockVersion: 1, images: sorted({ ...images, [name]: locked }) };
-  await writeLockFile(path, Buffer.from(`${JSON.stringify(document, undefined, 2)}\n`));
+  const bytes = Buffer.from(`${JSON.stringify(document, undefined, 2)}\n`);
+  await withLockFile(path, async (file) => {
+    file.write(bytes, 0);
+    await file.commit();
+  });
 }
 
-async function writeLockFile(path: string, bytes: Uint8Array): Promise<void> {
+/**
+ * Refuses what `lockImage` would refuse, before an image is fetched in vain.
+ * @throws ConvertError as `lockImage`.
+ */
+export async function requireLockable(path: string): Promise<void> {
+  await readIfPresent(path);
+  await withLockFile(path, async () => undefined);
+}
+
+async function withLockFile(path: string, use: (file: OutputFile) => Promise<void>): Promise<void> {
   try {
     const file = openOutputFile(path);
     try {
-      file.write(bytes, 0);
-      await file.commit();
+      await use(file);
     } finally {
       file.discard();
     }
   } catch (error) {
     if (!(error instanceof ConvertError) || error.code !== 'OUTPUT_UNUSABLE') throw error;
-    const hint = 'name another file with --lock';
+    const hint = error.hint?.replace(/^name another file$/, '$& with --lock') ?? '';
     throw new ConvertError(error.code, error.message, { hint, cause: error });
   }
 }
@@ -87,12 +100,23 @@ export function lockedDigests(
   );
 }
 
-export function lockMismatch({ path }: LockFile, name: string, found: Digest, wanted: Digest) {
-  return new ConvertError(
+/**
+ * @param wanted what `lockedDigests` gave.
+ * @throws ConvertError `LOCK_MISMATCH` when `name` means something else.
+ */
+export function requireLocked(
+  lock: LockFile | undefined,
+  name: string,
+  found: Digest,
+  wanted: Digest | undefined,
+): void {
+  if (lock === undefined || wanted === undefined || found === wanted) return;
+  const { path } = lock;
+  throw new ConvertError(
     'LOCK_MISMATCH',
     `comparing ${name} with ${path}: found ${found}, wanted ${wanted}`,
     {
-      hint: `osv-convert pull --lock ${shellWord(path)} ${locationOf(name)}   takes what it means now`,
+      hint: `take what it means now: osv-convert pull --lock ${shellWord(path)} ${locationOf(name)}`,
     },
   );
 }
@@ -105,11 +129,9 @@ function locationOf(name: string): string {
 async function readIfPresent(path: string): Promise<LockFile | undefined> {
   const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT') return undefined;
-    const found = cause.code === 'EISDIR' ? 'a folder' : (cause.code ?? cause.message);
-    throw new ConvertError('LOCK_INVALID', `reading ${path}: found ${found}, wanted a lock file`, {
-      hint: 'name another file with --lock',
-      cause,
-    });
+    const sentence = `reading ${path}: found ${unreadReason(cause)}, wanted a lock file`;
+    const hint = 'name another file with --lock';
+    throw new ConvertError('LOCK_INVALID', sentence, { hint, cause });
   });
   if (text === undefined) return undefined;
   let value: unknown;
@@ -125,7 +147,7 @@ async function readIfPresent(path: string): Promise<LockFile | undefined> {
 
 function invalid(path: string, problem: string, cause?: unknown): ConvertError {
   return new ConvertError('LOCK_INVALID', `reading the lock file ${path}: ${problem}`, {
-    hint: `rm ${shellWord(path)}   and lock the images again`,
+    hint: `name another file with --lock, or lock the images anew after: rm ${shellWord(path)}`,
     cause,
   });
 }

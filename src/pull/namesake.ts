@@ -4,7 +4,7 @@ import { openFileAccess } from '../disk/file-access.ts';
 import { kindOf, kindReach } from '../disk/file-kind.ts';
 import { foreignHint, isComputeDisk, unpackingOf } from '../disk/foreign-hint.ts';
 import { hasBootSignature, sectorSize } from '../disk/mbr.ts';
-import { formatOf } from '../disk/open-disk.ts';
+import { formatOf } from '../disk/read-format.ts';
 import { ConvertError, type ErrorCode } from '../error.ts';
 import { isRofs } from '../rofs/format.ts';
 import { shellWord } from '../shell-word.ts';

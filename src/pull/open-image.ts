@@ -3,6 +3,7 @@ import type { Config, Mirror } from '../config.ts';
 import type { OnEvent } from '../event.ts';
 import type { Location } from '../oci/location.ts';
 import { parseReference, type Reference } from '../oci/reference.ts';
+import type { LowSpeed } from '../source/http/low-speed.ts';
 import { type OpenedSource, openSource } from '../source/open.ts';
 import type { RegistryOptions } from '../source/registry/registry.ts';
 import { createRegistrySession } from '../source/registry/session.ts';
@@ -55,10 +56,18 @@ export async function openImage(
 }
 
 /** How registries are reached, with a warning for every request that is tried again. */
-export function reachOf({ registry, onEvent }: OpenImageOptions): RegistryOptions {
+export function reachOf({ registry, config, onEvent }: OpenImageOptions): RegistryOptions {
   return {
+    ...(config?.lowSpeed && { lowSpeed: lowSpeedOf(config.lowSpeed) }),
     ...registry,
     onEvent: ({ reason }) => onEvent?.({ event: 'warning', text: `${reason}; trying again` }),
+  };
+}
+
+function lowSpeedOf({ limit, time }: NonNullable<Config['lowSpeed']>): Partial<LowSpeed> {
+  return {
+    ...(limit !== undefined && { limit }),
+    ...(time !== undefined && { time: time * 1000 }),
   };
 }
 

@@ -1,24 +1,16 @@
 import type { Digest, Store } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
 import { type Location, nameOf } from '../oci/location.ts';
-import {
-  formatPlatform,
-  hintFor,
-  normalizePlatform,
-  type Platform,
-  platformMatches,
-} from '../oci/platform.ts';
+import { formatPlatform, type Platform } from '../oci/platform.ts';
 import { parseReference } from '../oci/reference.ts';
-import type { Resolved } from '../source/source.ts';
-import { fetchLayers, type LayerTransfer } from './fetch-layers.ts';
 import { withHealing } from './heal.ts';
-import { loadImage, type StoredImage } from './image.ts';
+import type { StoredImage } from './image.ts';
 import { parseImageLocation } from './image-location.ts';
-import { type LockedImage, type LockFile, lockedDigests, lockMismatch } from './lock-file.ts';
+import { type LockedImage, type LockFile, lockedDigests, requireLocked } from './lock-file.ts';
+import { lookInStore } from './look-in-store.ts';
 import { withNamesake } from './namesake.ts';
 import { type OpenImageOptions, openImage } from './open-image.ts';
-import { chooseManifest, readStored } from './resolve-image.ts';
-import { lookInStore, type Sought } from './stored-image.ts';
+import { pullManifest, type Wanted } from './pull-manifest.ts';
 import { platformOf } from './wanted-platform.ts';
 
 export interface PullOptions extends OpenImageOptions {
@@ -140,7 +132,7 @@ async function pullFrom(
     requireLocked(lock, name, root.descriptor.digest, locked);
     const digests: Record<string, Digest> = {};
     for (const sought of wanted) {
-      const image = await pullOne(transfer, root, sought, lock);
+      const image = await pullManifest(transfer, root, sought, lock);
       images.push(image);
       digests[formatPlatform(sought.platform)] = image.descriptor.digest;
     }
@@ -152,11 +144,6 @@ async function pullFrom(
   } finally {
     await source.close();
   }
-}
-
-/** An image with what the lock file says of it. */
-interface Wanted extends Sought {
-  readonly root?: Digest;
 }
 
 function soughtOf(location: Location, platform: Platform, { lock }: PullOptions): Wanted {
@@ -198,57 +185,4 @@ function pinned(location: Location, digest: Digest | undefined): Location {
   if (location.transport !== 'registry' || digest === undefined) return location;
   const { registry, repository } = location.reference;
   return { ...location, reference: parseReference(`${registry}/${repository}@${digest}`) };
-}
-
-function requireLocked(
-  lock: LockFile | undefined,
-  name: string,
-  found: Digest,
-  wanted: Digest | undefined,
-): void {
-  if (lock === undefined || wanted === undefined || found === wanted) return;
-  throw lockMismatch(lock, name, found, wanted);
-}
-
-async function pullOne(
-  transfer: LayerTransfer,
-  root: Resolved,
-  { name, platform, digest: locked }: Wanted,
-  lock: LockFile | undefined,
-): Promise<StoredImage> {
-  const { store } = transfer;
-  const { descriptor, bytes, manifest } = await chooseManifest(transfer, root, platform);
-  const { mediaType, digest, size } = descriptor;
-  requireLocked(lock, name, digest, locked);
-  const parts = [descriptor, manifest.config, ...manifest.layers];
-  await store.hold(parts.map(({ digest }) => digest));
-  transfer.onEvent?.({ event: 'resolved', reference: name, digest });
-  await store.blobs.put(bytes);
-  await readStored(transfer, manifest.config);
-  const image = await loadImage(store, name, { mediaType, digest, size });
-  refuseOtherPlatform(image, platform);
-  await fetchLayers(transfer, image.layers);
-  return {
-    ...image,
-    descriptor: { ...image.descriptor, platform: normalizePlatform(image.config) },
-  };
-}
-
-function refuseOtherPlatform({ name, config, platform }: StoredImage, wanted: Platform): void {
-  if (config.os === 'windows') {
-    throw new ConvertError(
-      'IMAGE_UNSUPPORTED',
-      `pulling ${name}: found an image for ${platform}, wanted one for linux; OSv runs Linux programs only`,
-      {
-        hint: 'publish the app for linux-x64, e.g. dotnet publish -r linux-x64 /t:PublishContainer',
-      },
-    );
-  }
-  if (platformMatches(config, wanted)) return;
-  const hint = hintFor([platform], wanted, (one) => `osv-convert pull --platform ${one} ${name}`);
-  throw new ConvertError(
-    'PLATFORM_NOT_FOUND',
-    `pulling ${name}: found an image for ${platform} only, wanted ${formatPlatform(wanted)}`,
-    hint === undefined ? {} : { hint },
-  );
 }

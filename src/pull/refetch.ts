@@ -1,5 +1,6 @@
 import type { Descriptor, Digest, LostBlob, Store } from '../../store/index.ts';
 import { errorCodeOf, errorTable } from '../error.ts';
+import { maxIndexDepth } from '../oci/image-index.ts';
 import { documentCap } from '../oci/json.ts';
 import { parseLinks } from '../oci/links.ts';
 import { fullNameOf } from '../oci/location.ts';
@@ -7,9 +8,6 @@ import { isDocumentType } from '../oci/media-type.ts';
 import { parseReference } from '../oci/reference.ts';
 import { readDocument } from '../source/document.ts';
 import { type OpenImageOptions, openImage } from './open-image.ts';
-
-/** Indexes that lead to indexes are followed this deep. */
-const maxDepth = 4;
 
 /**
  * Brings a lost blob into the store again, by its digest, from the first of the registries that its
@@ -94,7 +92,7 @@ async function findBelow(
   if (root.digest === digest) return root;
   const seen = new Set([root.digest]);
   let level = [root];
-  for (let depth = 0; depth <= maxDepth && level.length > 0; depth += 1) {
+  for (let depth = 0; depth <= maxIndexDepth && level.length > 0; depth += 1) {
     const below: Descriptor[] = [];
     for (const part of level) {
       const bytes = isDocumentType(part.mediaType) ? await read(part) : undefined;

@@ -1,7 +1,7 @@
 import type { Descriptor, Store } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
 import { type Document, parseDocument } from '../oci/document.ts';
-import type { ImageIndex } from '../oci/image-index.ts';
+import { type ImageIndex, maxIndexDepth } from '../oci/image-index.ts';
 import { documentCap } from '../oci/json.ts';
 import type { Manifest } from '../oci/manifest.ts';
 import { indexTypes } from '../oci/media-type.ts';
@@ -9,8 +9,6 @@ import { bestForPlatform, choosePlatform, type Platform } from '../oci/platform.
 import { requireDocumentSize } from '../source/document.ts';
 import type { Resolved, Source } from '../source/source.ts';
 
-/** Indexes that lead to indexes are followed this deep. */
-const maxIndexDepth = 4;
 /** Entries, indexes and bytes of all indexes of one image together. */
 const maxEntries = 4096;
 const maxIndexes = 64;

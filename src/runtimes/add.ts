@@ -36,6 +36,8 @@ export interface RunnableTree {
   readonly origin: RuntimeRecord;
   /** What was added to the image's own layers. */
   readonly added: readonly DiffID[];
+  /** The native libraries among it, where they were found. */
+  readonly libraries: readonly FoundLibrary[];
   /** What was found neither in the image nor elsewhere. */
   readonly lacking: Pick<LibraryPlan, 'missing' | 'hasOpenssl'>;
 }
@@ -94,6 +96,7 @@ export async function addRuntime(
     runtime,
     origin: originOf(runtime, used, packed),
     added: [...layers, ...(used?.image.layers ?? []).map(({ diffID }) => diffID)],
+    libraries: libraries.added,
     lacking: libraries,
   };
 }

@@ -8,6 +8,7 @@ import { editTree } from '../tree/edit.ts';
 import { directory } from '../tree/nodes.ts';
 import type { OpenLayers } from '../tree/open-layers.ts';
 import type { Tree } from '../tree/tree.ts';
+import { unreadHint, unreadReason } from '../unread-file.ts';
 
 /** A runtime as it is published: a tar, mostly gzipped, with `dotnet`, `host` and `shared` at its top. */
 export interface RuntimeArchive {
@@ -67,10 +68,9 @@ async function* readHashed(
       yield chunk;
     }
   } catch (cause) {
-    const found = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
-    if (found === undefined) throw cause;
-    throw new ConvertError('USAGE', `reading the runtime ${path}: found ${found}, wanted a file`, {
-      cause,
-    });
+    if (!(cause instanceof Error && 'code' in cause)) throw cause;
+    const sentence = `reading the runtime ${path}: found ${unreadReason(cause)}, wanted a file`;
+    const hint = unreadHint(path, cause);
+    throw new ConvertError('USAGE', sentence, { cause, ...(hint && { hint }) });
   }
 }

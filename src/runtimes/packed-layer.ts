@@ -2,6 +2,7 @@ import { type DiffID, parseDiffID, type Store } from '../../store/index.ts';
 import type { PackPlan } from '../dotnet/pack.ts';
 import { packTar } from '../dotnet/pack-tar.ts';
 import type { OnEvent } from '../event.ts';
+import { ociManifestType } from '../oci/media-type.ts';
 
 const packedArtifact = 'application/vnd.osv-convert.runtime.v1';
 const layerAnnotation = 'osv-convert.runtime.layer';
@@ -46,7 +47,7 @@ export async function packOnce(
   const manifest = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
-      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      mediaType: ociManifestType,
       artifactType: packedArtifact,
       config: {
         mediaType: 'application/vnd.oci.empty.v1+json',
@@ -57,7 +58,7 @@ export async function packOnce(
     }),
   );
   await store.refs.set(name, {
-    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    mediaType: ociManifestType,
     artifactType: packedArtifact,
     digest: await store.blobs.put(manifest),
     size: manifest.length,

@@ -41,7 +41,7 @@ export async function openKept(
     throw new ConvertError(
       'RUNTIME_NOT_FOUND',
       `choosing the runtime ${name}: found ${found}, wanted ${digest}`,
-      { hint: `osv-convert load FILE ${name}   with the file that it was saved to` },
+      { hint: `with the file that it was saved to: osv-convert load FILE ${name}` },
     );
   }
   return { name, ...(await openImage(open, image)) };

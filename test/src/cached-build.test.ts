@@ -34,7 +34,7 @@ beforeEach(async () => {
   store = await openStore(at('store'));
   await writeLayout(at('hello'), '1', await helloImage());
   await addKernel(store, [{ name: 'loader.img', bytes: fakeLoader() }], { name: 'fake' });
-  records = recordsIn('builds');
+  records = await recordsIn('builds');
 });
 
 afterEach(async () => {
@@ -42,8 +42,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function recordsIn(name: string): BuildRecords {
-  const opened = openBuildRecords(at(name));
+async function recordsIn(name: string): Promise<BuildRecords> {
+  const opened = await openBuildRecords(at(name));
   if (opened === undefined) throw new Error('no records in a folder that can be written');
   return opened;
 }
@@ -154,7 +154,9 @@ describe('cachedBuild', () => {
 
   it('refuses each time what it refused', async () => {
     for (const _ of ['first', 'second']) {
-      await expect(build('web.raw', { entrypoint: ['/bin/sh'] })).rejects.toThrow();
+      await expect(build('web.raw', { entrypoint: ['/bin/sh'] })).rejects.toMatchObject({
+        code: 'SHELL_ENTRYPOINT',
+      });
       expect(await readdir(folder)).not.toContain('web.raw');
     }
     expect(records.list()).toEqual([]);
@@ -163,7 +165,7 @@ describe('cachedBuild', () => {
   it('builds what is known only to other records, and without any', async () => {
     await build('web.raw');
     const first = records;
-    records = recordsIn('others');
+    records = await recordsIn('others');
     expect((await build('web.raw')).how).toBe('built');
     const wishes = { boot: 'direct', hostEnv: {} } as const;
     const without = await cachedBuild(

@@ -1,20 +1,12 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { defaultLimits } from '../../store/index.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { top } from '../support/top.ts';
 
-let folder = '';
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-config-'));
-});
-
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
-});
+const folder = temporaryFolder('config');
 
 async function read(text: string) {
   const path = join(folder, 'config.json');
@@ -44,6 +36,15 @@ describe('readConfig', () => {
     await expect(read('{"inflater":"pigz"}')).rejects.toMatchObject({
       code: 'CONFIG_FILE_INVALID',
       message: expect.stringContaining('at /inflater'),
+    });
+  });
+
+  it('reads from when on a download is too slow, and refuses what is no time', async () => {
+    const lowSpeed = { limit: 0, time: 300 };
+    expect(await read(JSON.stringify({ lowSpeed }))).toEqual({ mirrors: {}, lowSpeed });
+    await expect(read('{"lowSpeed":{"time":0}}')).rejects.toMatchObject({
+      code: 'CONFIG_FILE_INVALID',
+      message: expect.stringContaining('at /lowSpeed/time'),
     });
   });
 

@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createValidator } from '../../schemas/index.ts';
@@ -8,17 +7,16 @@ import { diskFormats, diskSizeIn } from '../../src/disk/formats.ts';
 import { digestOf, openStore, type Store } from '../../store/index.ts';
 import { helloImage } from '../support/hello-image.ts';
 import { writeLayout } from '../support/layout.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
-let folder: string;
+const folder = temporaryFolder('convert');
 let store: Store;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-convert-'));
   store = await openStore(join(folder, 'store'));
   await writeLayout(join(folder, 'hello'), '1', await helloImage());
 });
 afterAll(async () => {
   await store.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 const direct = { boot: 'direct', hostEnv: {} } as const;
@@ -54,7 +52,9 @@ describe('convert', () => {
     const raw = await convert(store, hello(), join(folder, 'disk.raw'), direct);
     for (const format of diskFormats.filter((one) => one !== 'ova' && one !== 'gce')) {
       const [first, second] = [join(folder, `first.${format}`), join(folder, 'second')];
-      const report = await convert(store, hello(), first, direct);
+      // No name tells a dynamic VHD.
+      const options = format === 'vhd-dynamic' ? { ...direct, format } : direct;
+      const report = await convert(store, hello(), first, options);
       expect(report.disk).toEqual({
         ...raw.disk,
         format,

@@ -1,7 +1,6 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { planMachine } from '../../../src/boot.ts';
 import { convert } from '../../../src/convert.ts';
 import { save } from '../../../src/copy/save.ts';
@@ -12,21 +11,19 @@ import { type Digest, openStore, type Store } from '../../../store/index.ts';
 import { helloImage } from '../../support/hello-image.ts';
 import type { BuiltImage } from '../../support/image.ts';
 import { writeLayout } from '../../support/layout.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { fakeKernelElf, fakeLoader } from '../osv/fake-kernel.ts';
 
 const name = 'docker.io/acme/hello:1';
 
-let folder = '';
+const folder = temporaryFolder('holds');
 let image: BuiltImage;
 let count = 0;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-holds-'));
   image = await helloImage();
   await writeLayout(join(folder, 'layout'), 'acme/hello:1', image);
 });
-
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** A store with the image, opened anew: nothing is held. */
 async function filled(): Promise<Store> {

@@ -1,23 +1,18 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { parseImageLocation } from '../../../src/pull/image-location.ts';
 import { bootSectorDisk } from '../../support/boot-sector.ts';
 import { runCli } from '../../support/cli.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-let folder: string;
+const folder = temporaryFolder('location');
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'osv-convert-location-'));
   writeFileSync(join(folder, 'web.img'), bootSectorDisk('', 'stay'));
   writeFileSync(join(folder, 'web'), bootSectorDisk('', 'stay'));
   writeFileSync(join(folder, 'web.qcow2'), 'QFI\xfb\0\0\0\x03', 'latin1');
   writeFileSync(join(folder, 'text.img'), 'no disk');
-});
-
-afterAll(() => {
-  rmSync(folder, { recursive: true });
 });
 
 describe('parseImageLocation', () => {

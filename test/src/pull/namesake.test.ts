@@ -1,18 +1,17 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { ConvertError } from '../../../src/error.ts';
 import { withNamesake } from '../../../src/pull/namesake.ts';
 import { bootSectorDisk } from '../../support/boot-sector.ts';
 import { runCli } from '../../support/cli.ts';
 import { file, layerTar } from '../../support/layers.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-let folder: string;
+const folder = temporaryFolder('namesake');
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'osv-convert-namesake-'));
   const tar = (...names: string[]) => layerTar(names.map((name) => file(name, 'x')));
   const files: Readonly<Record<string, Uint8Array>> = {
     'saved.tar': tar('manifest.json'),
@@ -28,10 +27,6 @@ beforeAll(() => {
   for (const [name, bytes] of Object.entries(files)) writeFileSync(join(folder, name), bytes);
   for (const name of ['dir', 'plain']) mkdirSync(join(folder, name));
   writeFileSync(join(folder, 'dir/oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
-});
-
-afterAll(() => {
-  rmSync(folder, { recursive: true });
 });
 
 const missing = new ConvertError('IMAGE_NOT_FOUND', 'fetching: found nothing, wanted an image', {
@@ -81,7 +76,7 @@ describe('withNamesake', () => {
     const told = await runCli(['inspect', name, '--offline', '--store', join(folder, 'store')], {
       cwd: folder,
     });
-    expect(told.stderr).toContain(`that name is here: osv-convert ls ${wanted}\n`);
+    expect(told.stderr).toContain(`that name is here: osv-convert ls ${wanted} --store `);
     expect(told.stderr).toContain(before);
     expect(told.code).toBe(code);
   });
