@@ -93,7 +93,7 @@ function unchecked(
         kernel === undefined
           ? 'missing functions, thread-local data and timers were not checked'
           : 'missing functions were not checked',
-      fix: `${fetchCommandFor(architecture)}, and check again`,
+      fix: `get one, and check again: ${fetchCommandFor(architecture)}`,
     },
   ];
 }

@@ -16,6 +16,7 @@ import { checkLogConfigs, checkPaths } from './check/written-paths.ts';
 import type { DotnetApp } from './dotnet/app.ts';
 import { openBundledApp } from './dotnet/bundled.ts';
 import { filesOfTree } from './dotnet/files.ts';
+import { onRuntime } from './dotnet/on-runtime.ts';
 import { ConvertError } from './error.ts';
 import type { Guest } from './guest.ts';
 import type { ExecutionConfig } from './oci/config.ts';
@@ -67,7 +68,7 @@ function findingsOfApp(examined: Examined, app: DotnetApp): readonly Finding[] {
     ...(guest === undefined ? [] : findingsOfNatives(examined, app, guest, scan)),
     ...(runnable?.lacking.hasOpenssl === false ? missingOpenssl(scan.cryptography) : []),
     ...checkMusl(app, files, runnable?.runtime, scan.imported),
-    ...checkCode(app, scan, env, isWritable),
+    ...checkCode(onRuntime(app, runnable?.runtime), scan, env, isWritable),
     ...checkAddresses(listener, guest ? filesOfTree(guest.tree, contents, architecture) : files),
     ...checkPaths(settings, app, isWritable),
     ...checkLogConfigs(files, app, isWritable),

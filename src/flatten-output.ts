@@ -1,6 +1,7 @@
 import { type Stats, statSync } from 'node:fs';
 import { ConvertError } from './error.ts';
 import { parseLocation } from './oci/location.ts';
+import { shellWord } from './shell-word.ts';
 
 const flattenTypes = ['dir', 'tar', 'tar.gz', 'rofs'] as const;
 
@@ -22,7 +23,8 @@ export function flattenTypeOf(output: string): FlattenType {
   if (/\.rofs$/i.test(output)) return 'rofs';
   const [disk] = disks.exec(output) ?? [];
   if (disk !== undefined) {
-    const hint = `osv-convert build REF -o web${disk.toLowerCase()}`;
+    const name = output.slice(0, -disk.length) + disk.toLowerCase();
+    const hint = `osv-convert build REF -o ${shellWord(name)}`;
     throw refusal(output, `the name of a disk, ${disk}`, hint);
   }
   const [suffix] = foreign.exec(output) ?? [];
@@ -59,7 +61,7 @@ export function checkOutput(subject: string, output: string): void {
   }
   if (existing.isFile() || !stdoutNames.includes(output)) return;
   throw new ConvertError('USAGE', `writing ${output}: found stdout, wanted - for it`, {
-    hint: 'osv-convert flatten SUBJECT --to -',
+    hint: `osv-convert flatten ${shellWord(subject)} --to -`,
   });
 }
 

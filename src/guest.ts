@@ -7,6 +7,7 @@ import type { DotnetApp } from './dotnet/app.ts';
 import { folderOf } from './dotnet/command.ts';
 import { filesOfTree } from './dotnet/files.ts';
 import { launchOf } from './dotnet/launch.ts';
+import { onRuntime } from './dotnet/on-runtime.ts';
 import { readElf } from './elf/read.ts';
 import { codeSize } from './osv/base-memory.ts';
 import { bundleDirectory, unpackBundle } from './osv/bundle.ts';
@@ -68,12 +69,13 @@ export interface GuestOptions {
  * @throws ConvertError `ROOT_CONFLICT`, `COMMAND_LINE_INEXPRESSIBLE`, `APP_INVALID`, `USAGE`.
  */
 export function composeGuest(
-  app: DotnetApp,
+  found: DotnetApp,
   { tree: whole, runtime, lacking }: RunnableTree,
   contents: Contents,
   kernel: Kernel | undefined,
   { env: user, reach: options, exports, memory, cpus, tmpfs = [], data, added }: GuestOptions,
 ): Guest {
+  const app = onRuntime(found, runtime);
   const launch = launchOf(app, runtime?.root);
   const unpacked = unpackBundle(whole, contents, app);
   const root = composeRoot(

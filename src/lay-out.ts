@@ -64,7 +64,7 @@ async function loaderOf(
     throw new ConvertError(
       'KERNEL_UNSUITABLE',
       `laying out the disk: found kernel ${kernel.name} for ${kernel.architecture}, wanted one for ${architecture}, as the image is`,
-      { hint: `osv-convert kernel ls, or ${fetchCommandFor(architecture)}` },
+      { hint: `osv-convert kernel ls\nor: ${fetchCommandFor(architecture)}` },
     );
   }
   const bytes = await store.blobs.read(kernel.loader.digest, loaderCap);

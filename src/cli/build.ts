@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Report, RuntimeReport } from '../report.ts';
+import { shellWord } from '../shell-word.ts';
 import { dataOf, refuseSources } from './data-options.ts';
 import { formatBytes, printable, quoteWords } from './format.ts';
 import { addFormatOptions, type FormatOptions, formatsHelp } from './format-options.ts';
@@ -59,7 +60,7 @@ Examples:
 
 async function buildCommand(ref: string, options: BuildOptions, command: Command): Promise<void> {
   // Two files are written, and not in the order of their bytes.
-  const instead = '-o disk.img, or -o ./- for a file of that name';
+  const instead = `osv-convert build ${shellWord(ref)} -o disk.img\nor for a file of that name: -o ./-`;
   refuseStream('writing the disk', options.output, 'stdout', instead);
   refuseSources(dataOf(options));
   const { withSession } = await import('./session.ts');
@@ -90,7 +91,7 @@ async function buildCommand(ref: string, options: BuildOptions, command: Command
 async function usualRecords() {
   const { openBuildRecords } = await import('../build-records.ts');
   const { buildsFolder } = await import('./disks-folder.ts');
-  return openBuildRecords(buildsFolder(process.env));
+  return await openBuildRecords(buildsFolder(process.env));
 }
 
 function textOf(
@@ -122,7 +123,8 @@ function textOf(
       return `volume      ${path}: run and create attach a disk with ext4${made} (--volume)`;
     }),
     ...(report.shares ?? []).map(
-      ({ path }) => `share       ${path}: run shows a folder of its host there (--share)`,
+      ({ path }) =>
+        `share       ${path}: run and create show a folder of their host there (--share)`,
     ),
     `files       ${rofs.files} in ${rofs.directories} folders, ${formatBytes(rofs.bytes)}`,
     ...(reach && bytesOf(reach.dropped) > 0 ? [`left out    ${formatTotals(reach.dropped)}`] : []),

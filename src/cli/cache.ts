@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { formatBytes, formatTable, printable } from './format.ts';
+import { formatBytes, formatCount, formatTable, printable } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
 
 export function defineCache(cache: Command): void {
@@ -70,7 +70,7 @@ async function clearCommand(_options: unknown, command: Command): Promise<void> 
     const builds = (await usualRecords())?.clear() ?? 0;
     await print(
       { ...removed, builds },
-      `removed ${removed.disks} disks, ${formatBytes(removed.bytes)}; forgot ${builds} builds\n`,
+      `removed ${formatCount(removed.disks, 'disk')}, ${formatBytes(removed.bytes)}; forgot ${formatCount(builds, 'build')}\n`,
     );
   });
 }
@@ -78,11 +78,11 @@ async function clearCommand(_options: unknown, command: Command): Promise<void> 
 async function usualCache() {
   const { openDiskCache } = await import('../disk/disk-cache.ts');
   const { disksFolder } = await import('./disks-folder.ts');
-  return openDiskCache(disksFolder(process.env));
+  return await openDiskCache(disksFolder(process.env));
 }
 
 async function usualRecords() {
   const { openBuildRecords } = await import('../build-records.ts');
   const { buildsFolder } = await import('./disks-folder.ts');
-  return openBuildRecords(buildsFolder(process.env));
+  return await openBuildRecords(buildsFolder(process.env));
 }

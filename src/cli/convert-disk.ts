@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { ConvertedDisk } from '../convert-disk.ts';
+import { shellWord } from '../shell-word.ts';
 import { formatBytes, printable } from './format.ts';
 import { addFormatOptions, type FormatOptions, formatsHelp } from './format-options.ts';
 import { addGlobalOptions } from './globals.ts';
@@ -8,8 +9,8 @@ import { refuseStream } from './no-stream.ts';
 export function defineConvertDisk(command: Command): void {
   command
     .description(
-      'Writes a disk in another format. It reads raw, qcow2, vmdk (streamOptimized), vdi and vhd (fixed) ' +
-        'disks; FILE.json, the report of the disk, goes along.',
+      'Writes a disk in another format. It reads raw, qcow2, vmdk (streamOptimized), vdi and vhd (fixed or ' +
+        'dynamic) disks; FILE.json, the report of the disk, goes along.',
     )
     .argument('<in>', 'the disk to read')
     .argument('<out>', 'the file to write, or store:NAME');
@@ -22,6 +23,7 @@ const examples = `
 Examples:
   osv-convert convert-disk web.raw web.vmdk
   osv-convert convert-disk web.raw web.qcow2 --compress zstd
+  osv-convert convert-disk web.raw web.vhd --format vhd-dynamic
   osv-convert convert-disk web.qcow2 store:registry.example.com/web-disk:1`;
 
 async function convertDiskCommand(
@@ -30,7 +32,8 @@ async function convertDiskCommand(
   { format, compress }: FormatOptions,
   command: Command,
 ): Promise<void> {
-  refuseStream('writing the disk', output, 'stdout', 'disk.qcow2, or ./- for a file of that name');
+  const instead = `osv-convert convert-disk ${shellWord(input)} disk.qcow2\nor for a file of that name: ./-`;
+  refuseStream('writing the disk', output, 'stdout', instead);
   const { withSession } = await import('./session.ts');
   const { convertDisk } = await import('../convert-disk.ts');
   const { parseDiskOutput } = await import('../disk-target.ts');

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { type FileHandle, open } from 'node:fs/promises';
 import { ConvertError } from '../error.ts';
 import type { Variables } from '../oci/execution.ts';
-import { unreadReason } from '../unread-file.ts';
+import { unreadHint, unreadReason } from '../unread-file.ts';
 import { problemOfName } from './env.ts';
 
 /** A command line on a disk has 32 KiB. */
@@ -83,8 +83,9 @@ async function readCapped(path: string): Promise<Uint8Array> {
 }
 
 function refusal(where: string, problem: string, cause?: unknown): ConvertError {
+  const hint = where === '-' ? '--env-file /dev/stdin' : unreadHint(where, cause);
   return new ConvertError('USAGE', `reading --env-file ${where}: ${problem}`, {
     cause,
-    ...(where === '-' && { hint: '--env-file /dev/stdin' }),
+    ...(hint && { hint }),
   });
 }

@@ -1,9 +1,18 @@
+import { InvalidArgumentError } from 'commander';
 import { ConvertError } from '../error.ts';
 import type { Variables } from '../oci/execution.ts';
 
 /** Gathers the values of an option that may be given several times. */
 export function collect(value: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, value];
+}
+
+/** As `collect`, of names of variables: what is none would be taken away in vain. */
+export function collectNames(name: string, previous?: readonly string[]): readonly string[] {
+  if (problemOfName(name) !== undefined || name.includes('=')) {
+    throw new InvalidArgumentError('wanted the name of a variable');
+  }
+  return collect(name, previous);
 }
 
 /**

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { ConvertError } from '../error.ts';
 import type { Flattened } from '../flatten.ts';
 import type { FlattenType } from '../flatten-output.ts';
+import { shellWord } from '../shell-word.ts';
 import { parseMtime, sourceDateEpoch } from './flatten-times.ts';
 import { formatBytes, formatCount, printable } from './format.ts';
 import { type ObtainOptions, pullOptionsOf } from './source-options.ts';
@@ -64,7 +65,7 @@ async function flattenCommand(
   const { to, type, mtime } = options;
   const latestMtime = sourceDateEpoch(process.env);
   await withSession(command, async ({ globals, store, onEvent, signal, print }) => {
-    if (to === '-') refuseForStdout(globals.json, type);
+    if (to === '-') refuseForStdout(subject, globals.json, type);
     const told = {
       ...(await pullOptionsOf(options, process.env)),
       ...(type && { type }),
@@ -88,16 +89,16 @@ function textOf({ output, type, subject, files, bytes }: Flattened): string {
 }
 
 /** @throws ConvertError `USAGE`. */
-function refuseForStdout(json: boolean, type: FlattenType = 'tar'): void {
-  if (type !== 'tar' && type !== 'tar.gz') throw refused(`--type ${type}`);
-  if (json) throw refused('--json');
-  if (process.stdout.isTTY) throw refused('a terminal');
+function refuseForStdout(subject: string, json: boolean, type: FlattenType = 'tar'): void {
+  if (type !== 'tar' && type !== 'tar.gz') throw refused(subject, `--type ${type}`);
+  if (json) throw refused(subject, '--json');
+  if (process.stdout.isTTY) throw refused(subject, 'a terminal');
 }
 
-function refused(found: string): ConvertError {
+function refused(subject: string, found: string): ConvertError {
   return new ConvertError(
     'USAGE',
     `writing to stdout: found ${found}, wanted a file or a pipe for a tar`,
-    { hint: 'osv-convert flatten SUBJECT --to FILE.tar' },
+    { hint: `osv-convert flatten ${shellWord(subject)} --to FILE.tar` },
   );
 }

@@ -51,13 +51,18 @@ export function addGlobalOptions(command: Command): Command {
 }
 
 export function globalOptionsOf(command: Command, env: NodeJS.ProcessEnv): GlobalOptions {
-  const given = command.optsWithGlobals<Partial<GlobalOptions>>();
+  const given = givenTo(command);
   return {
     ...defaults,
     ...given,
     store: resolve(given.store ?? defaultStore(env)),
     limit: limitWordsOf(command),
   };
+}
+
+/** Of an option that was given twice the last one counts, wherever it stands. */
+function givenTo(command: Command | null): Partial<GlobalOptions> {
+  return command === null ? {} : { ...givenTo(command.parent), ...command.opts() };
 }
 
 /** Those before the name of the command first. */

@@ -2,6 +2,8 @@ import type { Argument, HelpConfiguration, Option } from 'commander';
 
 /** How help tells what an option or an argument may be, and is without: of all commands alike. */
 export const helpStyle: HelpConfiguration = {
+  // Narrower, a column of words is worse than lines that the terminal breaks.
+  minWidthToWrap: 24,
   optionDescription: ({ description, argChoices, defaultValue, required, optional }: Option) =>
     described(description, argChoices, required || optional ? defaultValue : undefined),
   argumentDescription: ({ description, argChoices, defaultValue }: Argument) =>

@@ -10,11 +10,18 @@ export interface GivenOption {
   readonly name: string;
   /** As it is typed: `--copy-from`. */
   readonly flag: string;
+  /** With what its value stands for: `--copy-from REF:PATH`. */
+  readonly words: string;
 }
 
 export function givenOptionsOf(command: Command): readonly GivenOption[] {
   return command.options
-    .map((option) => ({ name: option.attributeName(), flag: option.long ?? option.flags }))
+    .map((option) => {
+      const flag = option.long ?? option.flags;
+      const value = /<(.*)>/.exec(option.flags)?.[1]?.toUpperCase();
+      const words = value === undefined ? flag : `${flag} ${value}`;
+      return { name: option.attributeName(), flag, words };
+    })
     .filter(({ name }) => command.getOptionValueSource(name) === 'cli');
 }
 
@@ -29,12 +36,14 @@ export function refuseImageOptions(
   given: readonly GivenOption[],
 ): void {
   const ofImages = new Set([...imageOnlyOptions, ...imageSourceOptions]);
-  const vain = given.filter(({ name }) => ofImages.has(name)).map(({ flag }) => flag);
+  const vain = given.filter(({ name }) => ofImages.has(name));
   if (vain.length === 0) return;
   const [are, them] = vain.length === 1 ? ['is', 'it'] : ['are', 'them'];
   throw new ConvertError(
     'USAGE',
-    `${doing} ${disk}: found ${vain.join(', ')}, which ${are} for an image, wanted a disk without ${them}`,
-    { hint: `osv-convert build REF -o ${shellWord(disk)} ${vain.join(' … ')} …` },
+    `${doing} ${disk}: found ${vain.map(({ flag }) => flag).join(', ')}, which ${are} for an image, wanted a disk without ${them}`,
+    {
+      hint: `osv-convert build REF -o ${shellWord(disk)} ${vain.map(({ words }) => words).join(' ')}`,
+    },
   );
 }

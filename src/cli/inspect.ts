@@ -89,12 +89,14 @@ const ofGuest: readonly string[] = [
  * @throws ConvertError `USAGE`.
  */
 function refuseGuestOptions(ref: string, given: readonly GivenOption[]): void {
-  const vain = given.filter(({ name }) => ofGuest.includes(name)).map(({ flag }) => flag);
+  const vain = given.filter(({ name }) => ofGuest.includes(name));
   if (vain.length === 0) return;
   throw new ConvertError(
     'USAGE',
-    `inspecting ${ref}: found ${vain.join(', ')} without --env, wanted both or neither`,
-    { hint: `osv-convert inspect ${shellWord(ref)} --env ${vain.join(' … ')} …` },
+    `inspecting ${ref}: found ${vain.map(({ flag }) => flag).join(', ')} without --env, wanted both or neither`,
+    {
+      hint: `osv-convert inspect ${shellWord(ref)} --env ${vain.map(({ words }) => words).join(' ')}`,
+    },
   );
 }
 

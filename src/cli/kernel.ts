@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { Kernel, KernelArchitecture } from '../osv/kernel.ts';
 import type { ListedKernel } from '../osv/kernels.ts';
+import { parseFiles } from './file-argument.ts';
 import { formatBytes, formatTable } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
 import { describeKernel } from './kernel/describe.ts';
@@ -17,7 +18,7 @@ export function defineKernel(kernel: Command): void {
       .description(
         'Takes loader.img, loader-stripped.elf or both (also gzipped) into the store as one kernel.',
       )
-      .argument('<file...>', 'loader.img and/or loader-stripped.elf of one kernel')
+      .argument('<file...>', 'loader.img and/or loader-stripped.elf of one kernel', parseFiles)
       .option('--name <name>', 'name of the kernel (default: its version)')
       .option('--default', 'make it the kernel that build uses')
       .addHelpText('after', addExamples),

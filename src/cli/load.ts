@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { countedReferrers } from './counted-referrers.ts';
+import { parseFile } from './file-argument.ts';
 import { printable } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
 import { refuseStream } from './no-stream.ts';
@@ -7,9 +9,10 @@ export function defineLoad(command: Command): void {
   command
     .description(
       'Brings the images of an OCI image layout, an OCI archive or a docker-archive (also gzip or ' +
-        'zstd) into the store under the names they have there.',
+        'zstd) into the store under the names they have there, with the signatures and SBOMs that ' +
+        'refer to them.',
     )
-    .argument('<path>', 'the folder or the file')
+    .argument('<path>', 'the folder or the file', parseFile)
     .argument('[name]', 'only the image of this name (default: all)');
   addGlobalOptions(command.addHelpText('after', examples)).action(loadCommand);
 }
@@ -33,6 +36,8 @@ async function loadCommand(
     const lines = images.map(
       ({ reference, digest, platform }) => `${printable(reference)}@${digest} (${platform})\n`,
     );
-    await print({ images }, lines.join(''));
+    const came = images.flatMap(({ referrers = [] }) => referrers.map(({ digest }) => digest));
+    const counted = countedReferrers(came.length === 0 ? undefined : [...new Set(came)]);
+    await print({ images }, lines.join('') + counted);
   });
 }

@@ -1,4 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { ConvertError } from '../error.ts';
+import type { Reference } from '../oci/reference.ts';
+import { shellWord } from '../shell-word.ts';
 import { addGlobalOptions } from './globals.ts';
 import { addReachOptions, type ReachOptions, registryOptionsOf } from './source-options.ts';
 import { tellRetries } from './tell-retries.ts';
@@ -34,7 +37,9 @@ async function lsTagsCommand(
   const { listTags } = await import('../source/registry/tags.ts');
   await withSession(command, async ({ onEvent, signal, print }) => {
     const { limit, last } = options;
-    const reference = parseReference(repo.replace(/^docker:\/\//, ''));
+    const name = repo.replace(/^docker:\/\//, '');
+    const reference = parseReference(name);
+    refuseTag(name, reference);
     const api = createRegistryApi(reference, tellRetries(registryOptionsOf(options), onEvent));
     const tags = await listTags(api, {
       ...(limit !== undefined && { limit }),
@@ -43,6 +48,21 @@ async function lsTagsCommand(
     });
     await print({ repository: api.name, tags }, tags.map((tag) => `${tag}\n`).join(''));
   });
+}
+
+/**
+ * A tag would be taken for the only one that is wanted.
+ * @throws ConvertError `USAGE`.
+ */
+function refuseTag(name: string, { registry, repository, tag, digest }: Reference): void {
+  const found = digest === undefined ? `the tag ${tag}` : `the digest ${digest}`;
+  // What `parseReference` adds where there is none is no tag that was typed.
+  if (digest === undefined && !name.endsWith(`:${tag}`)) return;
+  throw new ConvertError(
+    'USAGE',
+    `listing the tags of ${name}: found ${found}, wanted a repository without one`,
+    { hint: `osv-convert ls-tags ${shellWord(`${registry}/${repository}`)}` },
+  );
 }
 
 function parseLimit(text: string): number {

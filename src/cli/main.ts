@@ -16,9 +16,10 @@ async function main(argv: readonly string[]): Promise<number> {
     }
     const { reportFailure } = await import('./failure.ts');
     const { usageError, withHelpHint } = await import('./usage-error.ts');
+    const { withTypedFolders } = await import('./typed-folders.ts');
     const failure =
       error instanceof CommanderError ? usageError(error, program) : withHelpHint(error, program);
-    return reportFailure(failure, argv);
+    return reportFailure(withTypedFolders(failure, program), argv);
   }
 }
 

@@ -36,8 +36,16 @@ export async function completeCommand(command: Command): Promise<void> {
     .flat()
     .find(({ name }) => name === command.name());
   (await entry?.load())?.(command);
-  if (command.commands.length > 0) await addHelpBelow(command);
+  if (command.commands.length > 0) {
+    takeGlobalOptions(command);
+    await addHelpBelow(command);
+  }
   askLast(command);
+}
+
+/** Between the names of a group and its command; they are told of in the help of the command. */
+function takeGlobalOptions(group: Command): void {
+  for (const option of addGlobalOptions(group).options) option.hideHelp();
 }
 
 /** In the place of the one that commander would add, with words of its own. */

@@ -3,9 +3,12 @@ import { ConvertError } from '../error.ts';
 import type { StoredImage } from '../pull/image.ts';
 import type { Pulled } from '../pull/pull.ts';
 import { shellWord } from '../shell-word.ts';
+import { countedReferrers } from './counted-referrers.ts';
 import { collect } from './env.ts';
+import { parseFile } from './file-argument.ts';
 import { formatBytes } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
+import { refuseStream } from './no-stream.ts';
 import {
   addPolicyOptions,
   addReachOptions,
@@ -36,6 +39,7 @@ export function definePull(command: Command): void {
     .option(
       '--lock <file>',
       'write what the name means now to a lock file; with --frozen: the file to go by',
+      parseFile,
     );
   addGlobalOptions(
     addPolicyOptions(addReachOptions(command.addHelpText('after', examples))),
@@ -60,8 +64,10 @@ async function pullCommand(
     const told = { ...(await pullOptionsOf(options, process.env)), onEvent, signal };
     const named = options.platform ?? [undefined];
     const platforms = named.map((platform) => platformOf({ ...told, platform }));
+    const lock = options.frozen ? undefined : options.lock;
+    if (lock !== undefined) await requireLock(lock);
     const pulled = await pullPlatforms(store, ref, platforms, told);
-    if (options.lock !== undefined && !options.frozen) await writeLock(options.lock, pulled);
+    if (lock !== undefined) await writeLock(lock, pulled);
     const rows = pulled.images.map(rowOf);
     const [first, ...others] = rows;
     const result = others.length === 0 ? first : { images: rows };
@@ -69,9 +75,15 @@ async function pullCommand(
     if (!options.referrers) return await print(result, text);
     const { pullReferrersOf } = await import('../copy/pull-referrers.ts');
     const referrers = await pullReferrersOf(store, ref, pulled, told);
-    const counted = `${referrers.length} ${referrers.length === 1 ? 'referrer' : 'referrers'}\n`;
-    await print({ ...result, referrers }, text + counted);
+    await print({ ...result, referrers }, text + countedReferrers(referrers));
   });
+}
+
+/** What cannot be locked is told before anything is fetched. */
+async function requireLock(path: string): Promise<void> {
+  refuseStream('locking the image', path, 'stdout', '--lock osv-convert.lock');
+  const { requireLockable } = await import('../pull/lock-file.ts');
+  await requireLockable(path);
 }
 
 async function writeLock(path: string, { name, meaning }: Pulled): Promise<void> {

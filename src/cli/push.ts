@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { countedReferrers } from './counted-referrers.ts';
 import { formatBytes } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
 import { addReachOptions, type ReachOptions, registryOptionsOf } from './source-options.ts';
@@ -44,8 +45,6 @@ async function pushCommand(
     const { referrers = false } = options;
     const pushed = await push(store, ref, target, { referrers, registry, onEvent, signal });
     const line = `${pushed.reference}@${pushed.digest} (${formatBytes(pushed.uploaded)} sent)\n`;
-    const count = pushed.referrers?.length;
-    const counted = `${count} ${count === 1 ? 'referrer' : 'referrers'}\n`;
-    await print(pushed, count === undefined ? line : line + counted);
+    await print(pushed, line + countedReferrers(pushed.referrers));
   });
 }

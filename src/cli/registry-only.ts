@@ -13,5 +13,6 @@ export function refuseLocal(action: string, ref: string): void {
   throw new ConvertError(
     'USAGE',
     `${action}: found ${transport}:, which is no registry, wanted HOST[:PORT]/NAME`,
+    { hint: 'write it as it begins in a registry, such as quay.io/acme/web' },
   );
 }

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { SaveFormat } from '../copy/save.ts';
 import { shellWord } from '../shell-word.ts';
+import { countedReferrers } from './counted-referrers.ts';
 import { addGlobalOptions } from './globals.ts';
 import { refuseStream } from './no-stream.ts';
 import { addReachOptions, type ReachOptions, registryOptionsOf } from './source-options.ts';
@@ -9,6 +10,7 @@ interface SaveCommandOptions extends ReachOptions {
   readonly output: string;
   readonly format?: SaveFormat;
   readonly platform?: string;
+  readonly referrers?: boolean;
 }
 
 export function defineSave(command: Command): void {
@@ -28,6 +30,10 @@ export function defineSave(command: Command): void {
     .option(
       '--platform <os/arch>',
       'only this platform (default: all; of a docker-archive linux/amd64)',
+    )
+    .option(
+      '--referrers',
+      'save what refers to the images in the store too: signatures, SBOMs (see pull --referrers)',
     );
   addGlobalOptions(addReachOptions(command.addHelpText('after', examples))).action(saveCommand);
 }
@@ -35,6 +41,7 @@ export function defineSave(command: Command): void {
 const examples = `
 Examples:
   osv-convert save web:1.0 -o web.tar
+  osv-convert save web:1.0 -o web.tar --referrers
   osv-convert save web:1.0 -o web.tar --format docker-archive
   osv-convert save web:1.0 web:1.1 -o layout/`;
 
@@ -49,15 +56,17 @@ async function saveCommand(
   const { withSession } = await import('./session.ts');
   const { save } = await import('../copy/save.ts');
   await withSession(command, async ({ store, onEvent, signal, print }) => {
-    const { output, format, platform } = options;
+    const { output, format, platform, referrers = false } = options;
     const saved = await save(store, refs, output, {
       ...(format && { format }),
       ...(platform && { platform }),
+      referrers,
       registry: registryOptionsOf(options),
       onEvent,
       signal,
     });
     const lines = saved.images.map(({ reference, digest }) => `${reference}@${digest}\n`);
-    await print(saved, `${output}: ${saved.format}\n${lines.join('')}`);
+    const counted = countedReferrers(saved.referrers);
+    await print(saved, `${output}: ${saved.format}\n${lines.join('')}${counted}`);
   });
 }

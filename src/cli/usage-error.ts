@@ -15,11 +15,10 @@ export function usageError({ code, message }: CommanderError, program: Command):
   });
 }
 
-/** A wrong value that says no next step has the help of its command for one. */
+/** A wrong word that says no next step has the help of its command for one. */
 export function withHelpHint(error: unknown, program: Command): unknown {
   if (!(error instanceof ConvertError) || error.code !== 'USAGE' || error.hint !== undefined)
     return error;
-  if (!/^reading (?:--|an? )/.test(error.message)) return error;
   const hint = `${typedNameOf(commandsOf(program).at(-1) ?? program)} --help`;
   return new ConvertError('USAGE', error.message, { hint, cause: error.cause });
 }
@@ -31,7 +30,7 @@ export function typedNameOf(command: Command): string {
 }
 
 /** The commands that were typed, each below the one before, as far as there are any of their names. */
-function commandsOf(command: Command): readonly Command[] {
+export function commandsOf(command: Command): readonly Command[] {
   const next = command.commands.find((one) => one.name() === command.args[0]);
   return next === undefined ? [command] : [command, ...commandsOf(next)];
 }
@@ -40,7 +39,7 @@ function commandsOf(command: Command): readonly Command[] {
 const sentences: Readonly<Record<string, (found: string, command: Command) => string | undefined>> =
   {
     'commander.unknownCommand': wordOfOthers,
-    'commander.invalidArgument': invalidOption,
+    'commander.invalidArgument': invalidValue,
     'commander.optionMissingArgument': optionWithoutValue,
     'commander.conflictingOption': conflict,
     'commander.missingArgument': missingArgument,
@@ -60,14 +59,22 @@ function wordOfOthers(found: string, { parent }: Command): string | undefined {
   return meant && `reading the command line: found ${sentence} (Did you mean ${meant}?)`;
 }
 
-function invalidOption(found: string): string | undefined {
-  const [, flags = '', value = '', wanted = ''] =
-    /^option '([^']*)' argument '(.*)' is invalid\. (.*)$/s.exec(found) ?? [];
-  const option = optionOf(flags);
-  if (option === undefined) return undefined;
+const badOption = /^option '(?<flags>[^']*)' argument '(?<value>.*)' is invalid\. (?<wanted>.*)$/s;
+const badArgument =
+  /^command-argument value '(?<value>.*)' is invalid for argument '(?<name>[^']*)'\. (?<wanted>.*)$/s;
+
+function invalidValue(found: string): string | undefined {
+  const {
+    flags,
+    name,
+    value = '',
+    wanted = '',
+  } = (badOption.exec(found) ?? badArgument.exec(found))?.groups ?? {};
+  const read = flags === undefined ? name && `<${name}>` : optionOf(flags);
+  if (!read) return undefined;
   const shown = JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   const words = wanted.replace(/^Allowed choices are (.*)\.$/, 'wanted one of $1');
-  return `reading ${option}: found ${shown}, ${words}`;
+  return `reading ${read}: found ${shown}, ${words}`;
 }
 
 function optionWithoutValue(found: string): string | undefined {
@@ -124,7 +131,7 @@ function wordsForGuest(code: string, command: Command): string | undefined {
     code === 'commander.excessArguments' || (code === 'commander.unknownOption' && words > count);
   if (!isTooMany || options.every(({ long }) => long !== '--cmd')) return undefined;
   const typed = [typedNameOf(command), ...args.slice(0, count).map(shellWord)].join(' ');
-  return `${typed} --cmd WORD, for each word that its program is to get`;
+  return `for each word that its program is to get: ${typed} --cmd WORD`;
 }
 
 /** find(1) has one dash before long names. */

@@ -109,7 +109,7 @@ function removeTwice(parent: number, name: string): void {
 
 /** Where the folder is to be, free of links; what is there must be an empty folder. */
 function targetOf(path: string): string {
-  if (path === '') throw unusable(path, 'an output without a name', 'a name');
+  if (path === '') throw unusable('an output without a name', 'nothing', wantedFolder);
   if (!existsSync('/proc/self/fd')) {
     throw unusable(path, 'no /proc', '/proc mounted, without which no name can be written safely', {
       hint: 'write a tar: --to FILE.tar',

@@ -11,6 +11,7 @@ import {
 import { ConvertError } from '../error.ts';
 import { parseImageConfig } from '../oci/config.ts';
 import { parseDocument } from '../oci/document.ts';
+import { maxIndexDepth } from '../oci/image-index.ts';
 import { documentCap } from '../oci/json.ts';
 import type { Manifest } from '../oci/manifest.ts';
 
@@ -88,9 +89,6 @@ async function knownLayers(
   return known;
 }
 
-/** Deeper indexes are none that `pull` would have put here. */
-const maxIndexDepth = 4;
-
 /** Those not `seen` before: an index may name another one twenty thousand times. */
 async function* manifestsBehind(
   store: Store,
@@ -104,6 +102,7 @@ async function* manifestsBehind(
     parseDocument(bytes, mediaType),
   );
   if (document?.kind === 'manifest') yield document.manifest;
+  // Deeper indexes are none that `pull` would have put here.
   if (document?.kind !== 'index' || depth === maxIndexDepth) return;
   for (const entry of document.index.manifests) {
     yield* manifestsBehind(store, entry, seen, depth + 1);

@@ -28,8 +28,8 @@ export async function isFile(
   if (found?.isFile()) return true;
   if (!looksLikePath.test(subject)) return false;
   if (found?.isDirectory()) throw await folderRefusal(subject, doing, command);
-  const instead = found ? 'something that is no file' : 'no such file';
-  throw refusal(subject, doing, instead, hint);
+  if (found === undefined) throw refusal(subject, doing, 'no such file', hint);
+  throw refusal(subject, doing, 'something that is no file', `ls -ld ${shellWord(subject)}`);
 }
 
 /** @throws ConvertError `ACCESS_DENIED`. */

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { encodeName } from '../../../store/index.ts';
 import { ConvertError } from '../../error.ts';
+import { shellWord } from '../../shell-word.ts';
 import { collect } from '../env.ts';
 import { addGlobalOptions } from '../globals.ts';
 import { diskArgument, editedText } from './edited.ts';
@@ -43,7 +44,7 @@ async function setCmdlineCommand(
   options: SetCmdlineOptions,
   command: Command,
 ): Promise<void> {
-  const change = changeOf(line, options);
+  const change = changeOf(path, line, options);
   const { withSession } = await import('../session.ts');
   const { setCommandLine } = await import('../../edit-disk.ts');
   await withSession(command, async ({ onEvent, signal, print }) => {
@@ -52,7 +53,11 @@ async function setCmdlineCommand(
   });
 }
 
-function changeOf(line: string | undefined, { program, arg, args, cwd }: SetCmdlineOptions) {
+function changeOf(
+  path: string,
+  line: string | undefined,
+  { program, arg, args, cwd }: SetCmdlineOptions,
+) {
   const words = args ? arg : [];
   const parts = {
     ...(program !== undefined && { program }),
@@ -64,7 +69,7 @@ function changeOf(line: string | undefined, { program, arg, args, cwd }: SetCmdl
     throw new ConvertError(
       'USAGE',
       `changing the command line: found ${isPart ? 'a line and parts of one' : 'nothing to change'}, wanted LINE, or --program, --arg, --no-args, --cwd`,
-      { hint: 'osv-convert disk inspect FILE shows the line as it is' },
+      { hint: `osv-convert disk inspect ${shellWord(path)}` },
     );
   }
   return line === undefined ? parts : encodeName(line);

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { ConvertError } from '../../error.ts';
 import { definedOf } from '../../oci/execution.ts';
-import { collect, parseEnv } from '../env.ts';
+import { shellWord } from '../../shell-word.ts';
+import { collectNames, parseEnv } from '../env.ts';
 import { addGlobalOptions } from '../globals.ts';
 import { diskArgument, editedText } from './edited.ts';
 
@@ -19,7 +20,7 @@ export function addDiskSetEnv(disk: Command): void {
     )
     .argument(...diskArgument)
     .argument('[name=value...]', 'variables to set')
-    .option('--unset <name>', 'take a variable away (repeatable)', collect)
+    .option('--unset <name>', 'take a variable away (repeatable)', collectNames)
     .addHelpText('after', examples);
   addGlobalOptions(command).action(setEnvCommand);
 }
@@ -42,7 +43,7 @@ async function setEnvCommand(
     throw new ConvertError(
       'USAGE',
       'changing the environment: found nothing to set, wanted NAME=VALUE or --unset NAME',
-      { hint: 'osv-convert disk inspect FILE shows what is set' },
+      { hint: `osv-convert disk inspect ${shellWord(path)}` },
     );
   }
   const both = unset.find((name) => set.has(name));

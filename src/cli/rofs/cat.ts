@@ -27,14 +27,13 @@ async function catCommand(
   command: Command,
 ): Promise<void> {
   const { openNodes } = await import('../../rofs/nodes.ts');
-  const { unescaped } = await import('../../look/found.ts');
-  const { ConvertError } = await import('../../error.ts');
+  const { requireNode, wrongNode } = await import('./wanted-node.ts');
   await withRofs(command, file, async (access, session) => {
     const nodes = openNodes(access);
-    const node = nodes.find(unescaped(path));
+    const node = requireNode(nodes, file, path);
     if (node.kind !== 'file') {
-      const found = `found inode ${node.inode}, a ${node.kind}, wanted a file`;
-      throw new ConvertError('PATH_NOT_FOUND', `reading ${JSON.stringify(path)}: ${found}`);
+      const found = `inode ${node.inode}, a ${node.kind}`;
+      throw wrongNode(path, found, 'a file', file, path);
     }
     await writeParts(session, nodes.read(node));
   });

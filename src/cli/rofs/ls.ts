@@ -32,10 +32,10 @@ async function lsCommand(
   command: Command,
 ): Promise<void> {
   const { openNodes } = await import('../../rofs/nodes.ts');
-  const { unescaped } = await import('../../look/found.ts');
+  const { requireNode } = await import('./wanted-node.ts');
   await withRofs(command, file, async (access, session) => {
     const nodes = openNodes(access);
-    const node = nodes.find(unescaped(path));
+    const node = requireNode(nodes, file, path);
     const { inode } = node;
     const listed =
       node.kind === 'directory' ? nodes.entriesOf(node) : [{ name: path, inode, node }];

@@ -33,15 +33,15 @@ async function statCommand(
   command: Command,
 ): Promise<void> {
   const { openNodes } = await import('../../rofs/nodes.ts');
+  const { requireNode } = await import('./wanted-node.ts');
   const { rofsTotals } = await import('../../rofs/totals.ts');
-  const { unescaped } = await import('../../look/found.ts');
   await withRofs(command, file, async (access, { print }) => {
     if (path === undefined) {
       const totals = rofsTotals(access);
       await print({ name: file, ...totals }, textOf(totalFacts(totals)));
       return;
     }
-    const node = openNodes(access).find(unescaped(path));
+    const node = requireNode(openNodes(access), file, path);
     await print({ name: file, path, ...node }, textOf([['path', path], ...nodeFacts(node)]));
   });
 }

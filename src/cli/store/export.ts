@@ -34,24 +34,26 @@ async function exportCommand(
   command: Command,
 ): Promise<void> {
   const { withSession } = await import('../session.ts');
-  const { chooseNames } = await import('../../copy/chosen-names.ts');
+  const { withChosenNames } = await import('../../copy/chosen-names.ts');
   const { writeFileOf } = await import('../../copy/output-layout.ts');
   await withSession(command, async ({ globals, store, onEvent, signal, print }) => {
     const toStdout = output === '-';
     if (toStdout) refuseForStdout(globals.json);
-    const names = await chooseNames(store, texts.length === 0 ? ['*'] : texts);
-    const archive = store.export({
-      names,
-      signal,
-      onProgress: ({ written, size }) => onEvent({ event: 'write', path: output, written, size }),
+    const all = texts.length === 0 ? ['*'] : texts;
+    await withChosenNames(store, all, async (names) => {
+      const archive = store.export({
+        names,
+        signal,
+        onProgress: ({ written, size }) => onEvent({ event: 'write', path: output, written, size }),
+      });
+      if (toStdout) {
+        for await (const chunk of archive) await writeStdout(chunk);
+        return;
+      }
+      const size = await writeFileOf(output, archive, { signal });
+      const lines = names.map((name) => `${printable(name)}\n`).join('');
+      await print({ output, names, size }, `${output}: ${formatBytes(size)}\n${lines}`);
     });
-    if (toStdout) {
-      for await (const chunk of archive) await writeStdout(chunk);
-      return;
-    }
-    const size = await writeFileOf(output, archive, { signal });
-    const lines = names.map((name) => `${printable(name)}\n`).join('');
-    await print({ output, names, size }, `${output}: ${formatBytes(size)}\n${lines}`);
   });
 }
 

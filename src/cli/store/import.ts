@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { StoreError } from '../../../store/index.ts';
 import { ConvertError } from '../../error.ts';
 import type { OnEvent } from '../../event.ts';
+import { parseFile } from '../file-argument.ts';
 import { printable } from '../format.ts';
 import { addGlobalOptions } from '../globals.ts';
 
@@ -17,7 +18,7 @@ export function addStoreImport(store: Command): void {
         'the end, all at once, when all that they lead to is there. They replace names of the store. ' +
         'For archives without names, and those of docker, there is "osv-convert load".',
     )
-    .argument('<file>', 'the archive, - for stdin')
+    .argument('<file>', 'the archive, - for stdin', parseFile)
     .addHelpText('after', examples);
   addGlobalOptions(command).action(importCommand);
 }

@@ -1,7 +1,6 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createValidator } from '../../../schemas/index.ts';
 import { exitCodes } from '../../../src/error.ts';
 import { addKernel } from '../../../src/osv/kernels.ts';
@@ -10,23 +9,19 @@ import { runCli } from '../../support/cli.ts';
 import { helloImage } from '../../support/hello-image.ts';
 import { writeLayout } from '../../support/layout.ts';
 import { runtimeFolder } from '../../support/published-apps.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { imageOf } from '../check/defects.ts';
 import { fakeKernelElf } from '../osv/fake-kernel.ts';
 
-let folder = '';
+const folder = temporaryFolder('check-cli');
 let dotnet = '';
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-check-cli-'));
   dotnet = await runtimeFolder(join(folder, 'dotnet'));
   const script = { Entrypoint: ['/bin/sh', '-c', 'a\x1b[2J; b'] };
   await writeLayout(join(folder, 'hello'), 'a', await helloImage());
   await writeLayout(join(folder, 'starts'), 'a', await imageOf({ app: 'process-start' }));
   await writeLayout(join(folder, 'script'), 'a', await imageOf({ config: script }));
-});
-
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
 });
 
 function run(words: readonly string[], store = 'store') {
@@ -56,7 +51,7 @@ Different on OSv
     to change: begin with 256 MiB: osv-convert run REF --memory 256M
   kernel-unknown  no kernel in the store
     missing functions, thread-local data and timers were not checked
-    to change: osv-convert kernel fetch, and check again
+    to change: get one, and check again: osv-convert kernel fetch
 
 0 errors, 1 warning, 3 notes
 `);

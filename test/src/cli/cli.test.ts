@@ -1,26 +1,24 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProgram } from '../../../src/cli/program.ts';
 import { isOfNetwork, loadedFiles, runCli, traceLoading } from '../../support/cli.ts';
 import { helloImage } from '../../support/hello-image.ts';
 import { type Registry, startRegistry } from '../../support/registry/registry.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { top } from '../../support/top.ts';
 import { fakeKernelElf, packedLoader } from '../osv/fake-kernel.ts';
 
-let folder = '';
+const folder = temporaryFolder('cli');
 let registry: Registry;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-cli-'));
   registry = await startRegistry({ images: { 'hello:1.0': await helloImage() } });
 });
 
 afterAll(async () => {
   await registry.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 describe('osv-convert', () => {

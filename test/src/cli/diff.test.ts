@@ -1,7 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createValidator } from '../../../schemas/index.ts';
 import { layersText } from '../../../src/cli/history-text.ts';
 import type { ImageHistory } from '../../../src/look/history.ts';
@@ -19,6 +18,7 @@ import {
   whiteout,
 } from '../../support/layers.ts';
 import { writeLayout } from '../../support/layout.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { imageOf } from '../rofs/image.ts';
 
 const lower: readonly LayerItem[] = [
@@ -49,20 +49,15 @@ const history = [
   { created_by: 'RUN /bin/sh -c apt-get update\n\tapt-get upgrade # buildkit' },
 ];
 
-let folder = '';
+const folder = temporaryFolder('cli-diff');
 const at = (name: string): string => join(folder, name);
 const image = (name: string): string => `oci:${at(name)}:it`;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-cli-diff-'));
   await writeLayout(at('lower'), 'it', buildImage({ layers: [lower] }));
   await writeLayout(at('upper'), 'it', buildImage({ layers: [lower, upper], history }));
   const root = folderOf(new Map([['a', fileOfBytes(Buffer.from('1'))]]));
   await writeFile(at('app.rofs'), imageOf(planRofs({ root })));
-});
-
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
 });
 
 const run = (...args: readonly string[]): Promise<CliResult> =>

@@ -1,7 +1,6 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createValidator } from '../../../schemas/index.ts';
 import { writeDisk } from '../../../src/disk/output.ts';
 import { planDisk } from '../../../src/disk/plan.ts';
@@ -12,15 +11,15 @@ import { directory, fileOfBytes } from '../../../src/tree/nodes.ts';
 import type { Node } from '../../../src/tree/tree.ts';
 import { openStore } from '../../../store/index.ts';
 import { type CliResult, runCli } from '../../support/cli.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { fakeKernelElf, packedLoader } from '../osv/fake-kernel.ts';
 import { accessOf } from '../rofs/image.ts';
 
-let folder = '';
+const folder = temporaryFolder('disk');
 let disk = '';
 const loader = packedLoader(fakeKernelElf());
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-disk-'));
   disk = join(folder, 'web.qcow2');
   const file = fileOfBytes(Buffer.from('hello\n'));
   const rofs = planRofs({ root: directory(new Map<string, Node>([['app', file]])) });
@@ -35,8 +34,6 @@ beforeAll(async () => {
   });
   await addKernel(store, [{ name: 'loader.img', bytes: other }], { name: 'other' });
 });
-
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const run = (name: string, ...args: string[]): Promise<CliResult> =>
   runCli(['disk', name, '--store', join(folder, 'store'), ...args]);

@@ -1,27 +1,19 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { runCli } from '../../support/cli.ts';
 import { helloImage } from '../../support/hello-image.ts';
 import { startRegistry } from '../../support/registry/registry.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { top } from '../../support/top.ts';
 
 // How the tool ends when the world around it does: interrupted, no room, nobody who reads.
 
 const program = join(top, 'dist/bin/osv-convert.cjs');
-let folder = '';
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-ends-'));
-});
-
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
-});
+const folder = temporaryFolder('ends');
 
 describe('osv-convert pull', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)(

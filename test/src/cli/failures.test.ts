@@ -1,6 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,9 +14,10 @@ import { otherUser } from '../../support/other-user.ts';
 import { runtimeFolder } from '../../support/published-apps.ts';
 import type { Fault } from '../../support/registry/faults.ts';
 import { type Registry, startRegistry } from '../../support/registry/registry.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { fakeKernelElf, fakeLoader } from '../osv/fake-kernel.ts';
 
-let folder = '';
+const folder = temporaryFolder('failures');
 let registry: Registry;
 let stores = 0;
 
@@ -39,13 +39,13 @@ const consoleApp = (framework: string) =>
   });
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-failures-'));
   const corruptGzip = gzipSync(Buffer.alloc(4096, 7)).fill(0xff, 12, 20);
   const windows = buildImage({ layers: [[file('a', 'b')]], os: 'windows' });
   const shell = buildImage({
     layers: [[file('start.sh', '#!/bin/sh\ndotnet app.dll\n', { mode: 0o755 })]],
     config: { Entrypoint: ['/start.sh'] },
   });
+
   const nginx = buildImage({
     layers: [[file('usr/sbin/nginx', 'no ELF', { mode: 0o755 })]],
     config: { Entrypoint: ['/usr/sbin/nginx'] },
@@ -66,7 +66,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await registry.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 /** Runs the tool on a store of its own. */
@@ -144,6 +143,7 @@ describe('osv-convert pull', () => {
       body: '{"errors":[{"code":"X","message":"told why"}]}',
     },
   });
+
   it.each([
     ['401', status(401, { 'www-authenticate': 'Basic realm="x"' }), 'AUTH_REQUIRED', 4],
     ['403', status(403), 'ACCESS_DENIED', 4],

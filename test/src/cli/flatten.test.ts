@@ -6,17 +6,14 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createValidator } from '../../../schemas/index.ts';
 import { parseMtime, sourceDateEpoch } from '../../../src/cli/flatten-times.ts';
 import { flattenTypeOf } from '../../../src/flatten-output.ts';
@@ -26,6 +23,7 @@ import { directory, file, hardlink, special, symlink, whiteout } from '../../sup
 import { writeLayout } from '../../support/layout.ts';
 import { namespaces, onSmallDisk, readOnly } from '../../support/namespace.ts';
 import { otherUser } from '../../support/other-user.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { top } from '../../support/top.ts';
 
 const app = { uid: 1654, gid: 1654 };
@@ -53,12 +51,11 @@ const image = buildImage({
   ],
 });
 
-let root = '';
+const root = temporaryFolder('flatten');
 let from = '';
 let store = '';
 
 beforeAll(async () => {
-  root = mkdtempSync(join(tmpdir(), 'osv-convert-flatten-'));
   chmodSync(root, 0o755);
   store = join(root, 'store');
   const layout = join(root, 'oci');
@@ -66,7 +63,6 @@ beforeAll(async () => {
   await writeLayout(join(root, 'big'), 't', bigImage());
   from = `oci:${layout}:t`;
 });
-afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 /** Takes longer to write than a test to see that it is being written. */
 function bigImage() {

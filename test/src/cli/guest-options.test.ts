@@ -185,14 +185,18 @@ describe('defineInspect', () => {
   }
 
   it.each([
-    [['--kernel', 'k'], '--kernel'],
-    [['--runtime', 'auto', '--memory', '1G', '--cmd', 'x'], '--runtime, --memory'],
-    [['--share', '/data', '--keep', '/x'], '--keep, --share'],
-  ])('refuses %j when --env is missing', async (options, found) => {
+    [['--kernel', 'k'], '--kernel', '--kernel NAME'],
+    [
+      ['--runtime', 'auto', '--memory', '1G', '--cmd', 'x'],
+      '--runtime, --memory',
+      '--runtime FROM --memory SIZE',
+    ],
+    [['--share', '/data', '--keep', '/x'], '--keep, --share', '--keep GLOB --share [FOLDER:]PATH'],
+  ])('refuses %j when --env is missing', async (options, found, words) => {
     await expect(inspect('my web', ...options)).rejects.toMatchObject({
       code: 'USAGE',
       message: `inspecting my web: found ${found} without --env, wanted both or neither`,
-      hint: `osv-convert inspect 'my web' --env ${found.replace(', ', ' … ')} …`,
+      hint: `osv-convert inspect 'my web' --env ${words}`,
     });
   });
 

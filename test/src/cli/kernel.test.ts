@@ -1,16 +1,16 @@
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createValidator } from '../../../schemas/index.ts';
 import { type CliResult, runCli } from '../../support/cli.ts';
 import { startRegistry } from '../../support/registry/registry.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { fakeKernelElf, fakeLoader } from '../osv/fake-kernel.ts';
 
-let folder = '';
+const folder = temporaryFolder('kernel');
 let releases: Server;
 let url = '';
 const assets = new Map<string, Uint8Array>([
@@ -19,7 +19,6 @@ const assets = new Map<string, Uint8Array>([
 ]);
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-kernel-'));
   releases = createServer((request, response) => {
     const asset = assets.get(request.url ?? '');
     response.writeHead(asset === undefined ? 404 : 200).end(asset);
@@ -29,10 +28,9 @@ beforeAll(async () => {
   url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : address}`;
 });
 
-afterAll(async () => {
+afterAll(() => {
   releases.close();
   releases.closeAllConnections();
-  await rm(folder, { recursive: true, force: true });
 });
 
 const kernel = (store: string, ...args: string[]): Promise<CliResult> =>

@@ -1,7 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { parseLimits } from '../../../src/cli/limits.ts';
 import { defaultLimits } from '../../../store/index.ts';
 import { archiveOf, dockerMembers } from '../../support/archives.ts';
@@ -9,12 +8,12 @@ import { runCli } from '../../support/cli.ts';
 import { buildImage } from '../../support/image.ts';
 import { file } from '../../support/layers.ts';
 import { writeLayout } from '../../support/layout.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-let folder = '';
+const folder = temporaryFolder('cli-limits');
 const at = (name: string): string => join(folder, name);
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-cli-limits-'));
   const items = Array.from({ length: 20 }, (_, n) => file(`file-${n}`, `${n}`));
   const image = buildImage({ layers: [items] });
   await writeLayout(at('layout'), 'many', image);
@@ -23,8 +22,6 @@ beforeAll(async () => {
   await writeFile(at('strict.json'), JSON.stringify(config));
   await writeFile(at('wrong.json'), '{"limits":{"entrys":10}}');
 });
-
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Pulls into a store of its own, without the configuration of whoever runs the tests. */
 async function pull(words: readonly string[], name = `oci:${at('layout')}:many`) {
@@ -39,7 +36,7 @@ describe('osv-convert --limit', () => {
     expect(refused).toMatchObject({ code: 6, stdout: '' });
     expect(refused.stderr).toContain(
       'found entry number 11, wanted at most 10 (the limit entries, to be raised for an image you trust) (LAYER_LIMIT)\n' +
-        '  try: osv-convert pull --limit entries=20 IMAGE\n',
+        '  try: osv-convert pull --limit entries=20 IMAGE --store ',
     );
     expect(refused.stderr).toMatch(/taking in the layer sha256:[\da-f]{64}: /);
     expect(await pull(['--limit', 'entries=20'])).toMatchObject({ code: 0 });

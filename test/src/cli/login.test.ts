@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createAuthority } from '../../support/certificate.ts';
@@ -12,6 +11,7 @@ import {
   startDockerRegistry,
 } from '../../support/docker-registry.ts';
 import { startRegistry } from '../../support/registry/registry.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { top } from '../../support/top.ts';
 
 const program = join(top, 'dist/bin/osv-convert.cjs');
@@ -19,13 +19,12 @@ const authority = createAuthority();
 const { username, password } = registryUser;
 const withRegistry = describe.skipIf(findProgram('docker-registry') === undefined);
 
-let folder = '';
+const folder = temporaryFolder('login');
 let home = '';
 let registry: DockerRegistry | undefined;
 let host = '';
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'login-test-'));
   await writeFile(join(folder, 'ca.crt'), authority.cert);
   registry = await startDockerRegistry({ htpasswd: true, tls: authority.issue() });
   host = registry?.host ?? '';
@@ -35,7 +34,6 @@ beforeEach(async () => {
 });
 afterAll(async () => {
   await registry?.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 interface Ended {
@@ -53,6 +51,7 @@ async function run(
   const child = spawn(name, args, {
     env: { PATH: `${home}/bin:${process.env['PATH']}`, HOME: home, XDG_RUNTIME_DIR: home },
   });
+
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createValidator } from '../../../schemas/index.ts';
@@ -19,8 +18,9 @@ import { type BuiltImage, buildImage, buildIndex, type Image } from '../../suppo
 import { file } from '../../support/layers.ts';
 import { writeLayout } from '../../support/layout.ts';
 import { type Registry, startRegistry } from '../../support/registry/registry.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-let folder = '';
+const folder = temporaryFolder('cli-pull');
 let registry: Registry;
 let hello: BuiltImage;
 let index: Image;
@@ -30,7 +30,6 @@ const at = (name: string): string => join(folder, name);
 const name = (): string => `${registry.host}/hello:1.0`;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-cli-pull-'));
   hello = await helloImage();
   index = buildIndex([hello, buildImage({ layers: [[file('a', 'b')]], architecture: 'arm64' })]);
   signature = signatureOf(index.root);
@@ -39,7 +38,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await registry.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 /** An artifact without content that refers to `subject`. */

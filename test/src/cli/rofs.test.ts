@@ -1,15 +1,15 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { createValidator } from '../../../schemas/index.ts';
 import { planRofs } from '../../../src/rofs/plan.ts';
 import { directory, fileOfBytes, symlink } from '../../../src/tree/nodes.ts';
 import type { Node } from '../../../src/tree/tree.ts';
 import { type CliResult, runCli } from '../../support/cli.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { imageOf } from '../rofs/image.ts';
 
-let folder: string;
+const folder = temporaryFolder('cli-rofs');
 const at = (name: string): string => join(folder, name);
 const app = fileOfBytes(Buffer.alloc(700, 'app'));
 const copy = fileOfBytes(Buffer.alloc(700, 'app'));
@@ -23,11 +23,9 @@ const root = directory(
 );
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'cli-rofs-'));
   const image = imageOf(planRofs({ root }));
   await writeFile(at('sound.rofs'), image);
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 async function rofs(...args: readonly string[]): Promise<CliResult> {
   return await runCli(['--store', at('store'), 'rofs', ...args], { cwd: folder });

@@ -1,13 +1,13 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { addKernel } from '../../../src/osv/kernels.ts';
 import { openStore } from '../../../store/index.ts';
 import { runCli } from '../../support/cli.ts';
 import { helloImage } from '../../support/hello-image.ts';
 import { writeLayout } from '../../support/layout.ts';
 import { otherUser } from '../../support/other-user.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { fakeLoader } from '../osv/fake-kernel.ts';
 
 /** In the place of QEMU: tells which disk it was given, and ends like a guest that powers off. */
@@ -15,11 +15,10 @@ const machine = `#!/bin/sh
 for word; do case "$word" in file=*) echo "$word";; esac; done
 `;
 
-let folder: string;
+const folder = temporaryFolder('run-cache');
 let env: Record<string, string>;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-run-cache-'));
   const programs = join(folder, 'bin');
   await mkdir(programs);
   await writeFile(join(programs, 'qemu-system-x86_64'), machine);
@@ -34,8 +33,6 @@ beforeAll(async () => {
   await store.close();
   await writeLayout(join(folder, 'hello'), '1', await helloImage());
 });
-
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const disks = (): string => join(folder, 'cache/osv-convert/disks');
 

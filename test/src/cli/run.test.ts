@@ -29,7 +29,7 @@ describe('run', () => {
     const { code, stdout, stderr } = await run(disk);
     expect([code, stdout]).toEqual([6, '']);
     expect(stderr).toContain(`found ${loader.length} bytes, wanted at least ${size}, where its`);
-    expect(stderr).toContain(`try: osv-convert build REF -o '${disk}'\n`);
+    expect(stderr).toContain(`try: osv-convert build REF -o '${disk}' --store `);
   });
 });
 
@@ -50,7 +50,9 @@ describe('run --dry-run', () => {
     const { code, stderr } = await run('registry.example/web:1.0', '--dry-run');
     expect(code).toBe(2);
     expect(stderr).toContain('found the image registry.example/web:1.0, wanted a disk');
-    expect(stderr).toContain('try: osv-convert build registry.example/web:1.0 -o disk.img\n');
+    expect(stderr).toContain(
+      'try: osv-convert build registry.example/web:1.0 -o disk.img --store ',
+    );
   });
 });
 

@@ -1,22 +1,17 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createValidator } from '../../../schemas/index.ts';
 import { exitCodes } from '../../../src/error.ts';
 import { type CliResult, runCli } from '../../support/cli.ts';
 import { runtimeFolder } from '../../support/published-apps.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-let folder = '';
+const folder = temporaryFolder('runtime-cli');
 let dotnet = '';
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-runtime-cli-'));
   dotnet = await runtimeFolder(join(folder, 'dotnet'));
-});
-
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
 });
 
 const runtime = (...args: string[]): Promise<CliResult> =>

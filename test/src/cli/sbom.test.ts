@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createValidator } from '../../../schemas/index.ts';
@@ -8,6 +7,7 @@ import { runCli } from '../../support/cli.ts';
 import { type BuiltImage, buildImage } from '../../support/image.ts';
 import { directory, file } from '../../support/layers.ts';
 import { type Registry, startRegistry } from '../../support/registry/registry.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { berkeleyDatabase, rpmHeader } from '../sbom/databases.ts';
 
 const status = 'Package: tzdata\nStatus: install ok installed\nVersion: 2024a\nArchitecture: all\n';
@@ -37,7 +37,7 @@ const rpm = buildImage({
   layers: [[directory('var/lib/rpm'), file('var/lib/rpm/Packages', database)]],
 });
 
-let folder = '';
+const folder = temporaryFolder('sbom-cli');
 let registry: Registry;
 
 const at = (name: string) => join(folder, name);
@@ -54,13 +54,11 @@ async function sbom(name: string, args: readonly string[], env = {}) {
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-sbom-cli-'));
   registry = await startRegistry({ images });
 });
 
 afterAll(async () => {
   await registry.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 describe('osv-convert sbom', () => {

@@ -1,19 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Command } from 'commander';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { addGlobalOptions } from '../../../src/cli/globals.ts';
 import { type Session, withSession } from '../../../src/cli/session.ts';
 import { digestOf, openStore } from '../../../store/index.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-let folder = '';
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-session-'));
-});
-
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('session');
 
 /** Types `kernel take WORDS…` to a program whose command does `work`. */
 async function type(

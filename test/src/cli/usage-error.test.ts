@@ -85,7 +85,7 @@ describe('usageError', () => {
     [['start', "it's", 'secret', '-l']],
   ])('tells where words for the guest go, and not the words, when %j is typed', (words) => {
     const { message, hint } = refused(...words);
-    expect(hint).toBe("tool start 'it'\\''s' --cmd WORD, for each word that its program is to get");
+    expect(hint).toBe("for each word that its program is to get: tool start 'it'\\''s' --cmd WORD");
     expect(message).not.toContain('secret');
   });
 
@@ -113,14 +113,13 @@ describe('withHelpHint', () => {
     return told instanceof ConvertError ? told.hint : 'none';
   };
 
-  it('names the help when a value is wrong and no next step is told', () => {
+  it('names the help when the command line is wrong and no next step is told', () => {
     expect(hintOf('USAGE', 'reading --memory: found "x", wanted MiB')).toBe('tool --help');
-    expect(hintOf('USAGE', 'reading a port: found "x", wanted one')).toBe('tool --help');
+    expect(hintOf('USAGE', 'opening x: found a link, wanted a file')).toBe('tool --help');
   });
 
   it('leaves all else as it is', () => {
     expect(hintOf('USAGE', 'reading --add: found "x", wanted HOST', { hint: 'it' })).toBe('it');
-    expect(hintOf('USAGE', 'opening x: found no file, wanted one')).toBeUndefined();
     expect(hintOf('IMAGE_NOT_FOUND', 'reading a layout: found none')).toBeUndefined();
     expect(withHelpHint('any', program)).toBe('any');
   });
