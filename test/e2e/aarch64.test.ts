@@ -1,8 +1,7 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { planMachine } from '../../src/boot.ts';
 import { imageOf } from '../../src/disk/access-pieces.ts';
 import { writeDisk, writeImage } from '../../src/disk/output.ts';
@@ -18,6 +17,7 @@ import type { Node } from '../../src/tree/tree.ts';
 import { openStore, type Store } from '../../store/index.ts';
 import { buildProbe, type ProbeReport, probeTools } from '../support/boot-probe.ts';
 import { parseProbeReport } from '../support/probe/report.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const { armQemu, armGcc } = probeTools();
 const absent = Object.entries({
@@ -60,14 +60,13 @@ const tree = {
 const commandLine = Buffer.from('--rootfs=rofs --env=A=b\\ c /app/hello "x y" !');
 
 describe.skipIf(absent.length > 0)('a disk for aarch64', () => {
-  let folder: string;
+  const folder = temporaryFolder('aarch64');
   let store: Store;
   let kernel: Kernel;
   let disk: string;
   let image: string;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'osv-convert-aarch64-'));
     store = await openStore(join(folder, 'store'));
     const bytes = await readFile(await buildProbe(folder, 'aarch64'));
     kernel = await addKernel(store, [{ name: 'probe', bytes }], { name: 'probe' });
@@ -92,7 +91,6 @@ describe.skipIf(absent.length > 0)('a disk for aarch64', () => {
     };
     await writeFile(`${disk}.json`, JSON.stringify(report));
   });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
 
   const options = {
     memory: 512,

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { planMachine } from '../../src/boot.ts';
 import { check } from '../../src/check.ts';
 import { type ConvertOptions, convert } from '../../src/convert.ts';
@@ -23,6 +23,7 @@ import { copyRealKernel, findRealKernel } from '../support/kernels.ts';
 import { file, type LayerItem } from '../support/layers.ts';
 import { writeLayout } from '../support/layout.ts';
 import { readDisk } from '../support/rofs-reader.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { top } from '../support/top.ts';
 
 /** R_AARCH64_RELATIVE, _TLSDESC and _JUMP_SLOT, as LLD orders them in .NET's libraries. */
@@ -49,11 +50,10 @@ function undefinedOf(...names: readonly string[]) {
   return names.map((name) => ({ name, defined: false }));
 }
 
-let folder = '';
+const folder = temporaryFolder('arm64');
 let store: Store;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-arm64-'));
   store = await openStore(join(folder, 'store'));
   const symbols = [{ name: 'malloc', defined: true }];
   const elf = fakeKernelElf({ machine: machines.arm64, symbols });
@@ -63,8 +63,6 @@ beforeAll(async () => {
     setDefault: true,
   });
 });
-
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const itemsOf = (files: ImageFiles): LayerItem[] =>
   Object.entries(files).map(([path, what]) => {
@@ -234,11 +232,13 @@ test.skipIf(reason !== undefined)('a published app for linux-arm64 runs on OSv',
     ...{ memory: 512, cpus: 1, accelerator: 'auto', forwards: [], env: new Map() },
     ...(kernel && { kernel: kernel.name }),
   });
+
   const said: Uint8Array[] = [];
   await runMachine(machine, {
     onOutput: (bytes) => void said.push(Uint8Array.from(bytes)),
     timeout: 240_000,
   });
+
   const text = Buffer.concat(said).toString();
   expect(text).toContain('console: args=[a b]');
 });

@@ -1,7 +1,6 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createValidator } from '../../schemas/index.ts';
 import { exitCodes } from '../../src/error.ts';
 import { addKernel } from '../../src/osv/kernels.ts';
@@ -16,6 +15,7 @@ import { copyRealKernel } from '../support/kernels.ts';
 import { directory, file } from '../support/layers.ts';
 import { writeLayout } from '../support/layout.ts';
 import { imageOfApp, runtimeFolder } from '../support/published-apps.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { top } from '../support/top.ts';
 
 /*
@@ -23,7 +23,7 @@ import { top } from '../support/top.ts';
  * store and the runtime of this host; where there is none, against stand-ins, and then nothing is asked of
  * what the kernel and the runtime alone decide.
  */
-let folder = '';
+const folder = temporaryFolder('check-e2e');
 let runtime = '';
 let kernel = 'stand-in';
 let isReal = false;
@@ -47,7 +47,6 @@ async function singleFileImage(): Promise<BuiltImage> {
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-check-e2e-'));
   const store = await openStore(join(folder, 'store'));
   const isHosted = findProgram('dotnet') !== undefined;
   runtime = isHosted ? 'host' : await runtimeFolder(join(folder, 'dotnet'));
@@ -61,6 +60,7 @@ beforeAll(async () => {
   await addKernel(store, [{ name: 'k', bytes: fakeKernelElf({ exposed: true }) }], {
     name: 'exposed',
   });
+
   const images: Readonly<Record<string, BuiltImage>> = {
     console: await publishedImage('console'),
     web: await publishedImage('web'),
@@ -73,10 +73,6 @@ beforeAll(async () => {
   for (const [name, image] of Object.entries(images)) {
     await writeLayout(join(folder, name), 'a', image);
   }
-});
-
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
 });
 
 const run = (command: 'build' | 'check', name: string, ...words: readonly string[]) =>

@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
@@ -25,6 +24,7 @@ import {
   runtimeFolder,
 } from '../support/published-apps.ts';
 import { readDisk } from '../support/rofs-reader.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const run = promisify(execFile);
 const { qemu, gcc } = probeTools();
@@ -51,7 +51,7 @@ function usual(format: string): string {
 }
 
 describe.skipIf(absent.length > 0)('convert, from a real registry to a booted disk', () => {
-  let folder = '';
+  const folder = temporaryFolder('e2e');
   let registry: DockerRegistry | undefined;
   let apps: readonly PublishedApp[] = [];
   let dotnet = '';
@@ -59,7 +59,6 @@ describe.skipIf(absent.length > 0)('convert, from a real registry to a booted di
   const cli = (...args: string[]) => runCli([...args, '--store', at('store')]);
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'osv-convert-e2e-'));
     registry = await startDockerRegistry();
     apps = await publishApps(at('apps'));
     const host = findProgram('dotnet');
@@ -69,7 +68,6 @@ describe.skipIf(absent.length > 0)('convert, from a real registry to a booted di
 
   afterAll(async () => {
     await registry?.close();
-    await rm(folder, { recursive: true, force: true });
   });
 
   const refOf = (name: string, compression: string): string =>

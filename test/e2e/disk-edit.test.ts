@@ -1,22 +1,16 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { addKernel } from '../../src/osv/kernels.ts';
 import { openStore } from '../../store/index.ts';
 import { runCli } from '../support/cli.ts';
-import { findProgram } from '../support/docker-registry.ts';
 import { helloImage } from '../support/hello-image.ts';
-import { findRealKernel } from '../support/kernels.ts';
+import { findRealKernel, whyNoRealOsv } from '../support/kernels.ts';
 import { writeLayout } from '../support/layout.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const real = await findRealKernel();
-const reason =
-  findProgram('qemu-system-x86_64') === undefined
-    ? 'QEMU is not installed'
-    : real === undefined
-      ? 'the default store has no kernel with hidden symbols (osv-convert kernel add loader.img loader-stripped.elf)'
-      : undefined;
+const reason = await whyNoRealOsv();
 if (reason !== undefined) console.log(`skipped: booting an edited disk, for ${reason}`);
 
 /** Under emulation, on a busy machine. */
@@ -26,7 +20,7 @@ const patience = 240_000;
 const unit = 32_768;
 
 describe.skipIf(reason !== undefined)('a disk of a real OSv kernel', () => {
-  let folder = '';
+  const folder = temporaryFolder('edited');
   const disk = (): string => join(folder, 'hello.qcow2');
   const command = async (...args: string[]): Promise<string> => {
     const { code, stdout, stderr } = await runCli([...args, '--store', join(folder, 'store')]);
@@ -35,7 +29,6 @@ describe.skipIf(reason !== undefined)('a disk of a real OSv kernel', () => {
   };
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'osv-convert-edited-'));
     const digest = real?.kernel.loader?.digest;
     const bytes = digest && (await real?.store.blobs.read(digest, 64 << 20));
     const loader = Buffer.from(bytes ?? []);
@@ -53,8 +46,6 @@ describe.skipIf(reason !== undefined)('a disk of a real OSv kernel', () => {
     await writeLayout(join(folder, 'image'), 'v1', await helloImage());
     await command('build', `oci:${join(folder, 'image')}:v1`, '-o', disk());
   });
-
-  afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it(
     'runs what the edits say, on the kernel they put there',

@@ -1,10 +1,9 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   type FSWatcher,
   linkSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -12,9 +11,8 @@ import {
   watch,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { errorCodeOf } from '../../src/error.ts';
 import { writeFolder } from '../../src/export/folder.ts';
 import { flatten } from '../../src/flatten.ts';
@@ -27,25 +25,39 @@ import { buildImage } from '../support/image.ts';
 import { file, directory as folder, hardlink, symlink } from '../support/layers.ts';
 import { writeLayout } from '../support/layout.ts';
 import { archive, gnuLong, member, pax } from '../support/tar-builder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { top } from '../support/top.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'osv-convert-escape-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = temporaryFolder('escape');
 
 let count = 0;
 
 /** A folder to write in, beside things that nobody is to touch. */
-function newPlace(): { readonly parent: string; readonly canary: string; readonly out: string } {
+interface Place {
+  readonly parent: string;
+  readonly canary: string;
+  readonly out: string;
+}
+
+/** Where nothing is yet. */
+function nextPlace(): Place {
   count += 1;
-  const place = join(root, String(count));
-  const parent = join(place, 'parent');
-  const canary = join(parent, 'canary');
+  const parent = join(root, String(count), 'parent');
+  return { parent, canary: join(parent, 'canary'), out: join(parent, 'out') };
+}
+
+function make({ parent, canary }: Place): void {
   mkdirSync(join(canary, 'sub'), { recursive: true });
   for (const name of ['f', 'f0', 'sub/f', 'passwd']) writeFileSync(join(canary, name), 'untouched');
   writeFileSync(join(parent, 'beside'), 'untouched');
   symlinkSync('canary', join(parent, 'to-canary'));
   linkSync(join(canary, 'f'), join(parent, 'same-as-canary'));
-  return { parent, canary, out: join(parent, 'out') };
+}
+
+function newPlace(): Place {
+  const place = nextPlace();
+  make(place);
+  return place;
 }
 
 /** The names of what happened in a folder while `work` was done. */
@@ -129,7 +141,10 @@ function hostileTo(parent: string): ReadonlyMap<string, readonly Uint8Array[]> {
 }
 
 describe('flatten to a folder touches nothing outside', () => {
-  const { parent, out } = newPlace();
+  const own = nextPlace();
+  const { parent, out } = own;
+  beforeAll(() => make(own));
+
   it.each([...hostileTo(parent), ...escapes()])('%s', async (_name, layers) => {
     const place = join(root, 'images');
     rmSync(place, { recursive: true, force: true });
@@ -198,8 +213,8 @@ function writeByPaths({ root: node }: Tree, path: string): void {
 
 const racer = join(root, 'folder-racer');
 const source = join(top, 'test/support/folder-racer.c');
-const isCompiled = spawnSync('gcc', ['-O2', '-o', racer, source]).status === 0;
-if (!isCompiled) console.log('skipped: races of a writer of folders, for want of gcc');
+const hasCompiler = spawnSync('gcc', ['--version']).status === 0;
+if (!hasCompiler) console.log('skipped: races of a writer of folders, for want of gcc');
 
 /** How often the racer put links in the place of folders while `work` was done. */
 async function racing(
@@ -211,6 +226,7 @@ async function racing(
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk;
   });
+
   const ended = once(child, 'close');
   try {
     while (!text.includes('racing')) await once(child.stdout, 'data');
@@ -223,7 +239,11 @@ async function racing(
   }
 }
 
-describe.runIf(isCompiled)('a process that puts links in the place of folders', () => {
+describe.runIf(hasCompiler)('a process that puts links in the place of folders', () => {
+  beforeAll(() => {
+    execFileSync('gcc', ['-O2', '-o', racer, source]);
+  });
+
   it('leads a writer astray that goes by paths', async () => {
     const place = newPlace();
     const before = snapshotOf(place.canary).join();

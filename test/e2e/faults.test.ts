@@ -1,6 +1,4 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { errorCodeOf } from '../../src/error.ts';
@@ -15,22 +13,21 @@ import {
   startRegistry,
 } from '../support/registry/registry.ts';
 import { partialsIn, unsoundness } from '../support/sound-store.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { type End, encounters, image } from './encounters.ts';
 
-let folder = '';
+const folder = temporaryFolder('faults');
 let stores = 0;
 /** Holds the image at an origin that refuses Authorization. */
 let elsewhere: Registry;
 const started: Registry[] = [];
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-faults-'));
   elsewhere = await startRegistry({ images: { 'app:1': image }, dataHost: true });
 });
 
 afterAll(async () => {
   await Promise.all([elsewhere, ...started].map((registry) => registry.close()));
-  await rm(folder, { recursive: true, force: true });
 });
 
 async function serve(options: Partial<RegistryOptions> = {}): Promise<Registry> {

@@ -3,19 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createValidator } from '../../schemas/index.ts';
 import type { Inspection } from '../../src/inspect.ts';
 import { openStore } from '../../store/index.ts';
-import { findProgram } from '../support/docker-registry.ts';
 import { consoleApp, type GuestSite, openGuestSite } from '../support/guest-site.ts';
-import { copyRealKernel, findRealKernel } from '../support/kernels.ts';
+import { copyRealKernel, whyNoRealOsv } from '../support/kernels.ts';
 
-const reason = await whyNot();
+const reason = await whyNoRealOsv();
 if (reason !== undefined) console.log(`skipped: booting what these options make, for ${reason}`);
-
-async function whyNot(): Promise<string | undefined> {
-  if (findProgram('qemu-system-x86_64') === undefined) return 'QEMU is not installed';
-  return (await findRealKernel()) === undefined
-    ? 'the default store has no kernel with hidden symbols'
-    : undefined;
-}
 
 /** Milliseconds: on a busy machine emulation takes minutes. */
 const patience = 240_000;

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runCli } from '../support/cli.ts';
@@ -8,15 +6,15 @@ import { buildImage } from '../support/image.ts';
 import { buildLayer, file, type LayerItem, whiteout } from '../support/layers.ts';
 import { type Registry, startRegistry } from '../support/registry/registry.ts';
 import { readDisk } from '../support/rofs-reader.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** More than docker mounts with overlay2 (128 with the one that is written), less than Linux (500). */
 const count = 127;
 
-let folder = '';
+const folder = temporaryFolder('many-layers');
 let registry: Registry;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-many-layers-'));
   const hello = await helloImage();
   const { config } = JSON.parse(
     Buffer.from(hello.blobs.get(hello.config.digest) ?? []).toString('utf8'),
@@ -30,7 +28,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await registry.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 /** A layer that replaces one file, brings another, and removes that of the layer before the last. */

@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Report } from '../../src/report.ts';
@@ -10,6 +9,7 @@ import { runCli } from '../support/cli.ts';
 import { findProgram } from '../support/docker-registry.ts';
 import { copyRealKernel, findRealKernel } from '../support/kernels.ts';
 import { type Registry, startRegistry } from '../support/registry/registry.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const jail = findJail();
 const hasRuntime = findProgram('dotnet') !== undefined;
@@ -21,11 +21,10 @@ else if (!boots) console.log('skipped: booting an app for musl, for want of QEMU
 const patience = 240_000;
 
 describe.skipIf(!hasRuntime)('an app of an Alpine image', () => {
-  let folder = '';
+  const folder = temporaryFolder('musl');
   let registry: Registry;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'osv-convert-musl-'));
     registry = await startRegistry({
       images: {
         'portable:1': alpineImage('console', ['dotnet', 'console.dll', 'a b']),
@@ -37,7 +36,6 @@ describe.skipIf(!hasRuntime)('an app of an Alpine image', () => {
 
   afterAll(async () => {
     await registry?.close();
-    await rm(folder, { recursive: true, force: true });
   });
 
   const commandOf = (name: string, command: string, ...more: readonly string[]) =>

@@ -1,35 +1,25 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../store/index.ts';
 import { runCli } from '../support/cli.ts';
-import { findProgram } from '../support/docker-registry.ts';
 import { helloImage } from '../support/hello-image.ts';
-import { copyRealKernel, findRealKernel } from '../support/kernels.ts';
+import { copyRealKernel, whyNoRealOsv } from '../support/kernels.ts';
 import { startRegistry } from '../support/registry/registry.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
-const reason = await whyNot();
+const reason = await whyNoRealOsv();
 if (reason !== undefined) console.log(`skipped: networks of real OSv, for ${reason}`);
-
-async function whyNot(): Promise<string | undefined> {
-  if (findProgram('qemu-system-x86_64') === undefined) return 'QEMU is not installed';
-  return (await findRealKernel()) === undefined
-    ? 'the default store has no kernel with hidden symbols (osv-convert kernel add loader.img loader-stripped.elf)'
-    : undefined;
-}
 
 /** On a busy machine. */
 const patience = 120_000;
 
 describe.skipIf(reason !== undefined)('run, with a real OSv kernel', () => {
-  let folder = '';
+  const folder = temporaryFolder('networks');
   let disk = '';
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'osv-convert-networks-'));
     disk = join(folder, 'hello.raw');
     const registry = await startRegistry({ images: { 'hello:1.0': await helloImage() } });
     await copyRealKernel(await openStore(join(folder, 'store')));
@@ -38,8 +28,6 @@ describe.skipIf(reason !== undefined)('run, with a real OSv kernel', () => {
     await registry.close();
     expect(built, built.stderr).toMatchObject({ code: 0 });
   }, patience);
-
-  afterAll(() => rm(folder, { recursive: true, force: true }));
 
   const run = (...words: string[]) =>
     runCli(['run', disk, '--store', join(folder, 'store'), '--verbose', ...words]);

@@ -1,38 +1,30 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../store/index.ts';
+import { freePort } from '../support/apps/outcome.ts';
 import { runCli } from '../support/cli.ts';
 import { findProgram } from '../support/docker-registry.ts';
 import { helloImage } from '../support/hello-image.ts';
-import { copyRealKernel, findRealKernel } from '../support/kernels.ts';
+import { copyRealKernel, findRealKernel, whyNoRealOsv } from '../support/kernels.ts';
 import { imageOfApp, type PublishedApp, publishApps } from '../support/published-apps.ts';
 import { type Registry, startRegistry } from '../support/registry/registry.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
-const reason = await whyNot();
+const reason =
+  (await whyNoRealOsv()) ??
+  (findProgram('dotnet') === undefined ? 'no .NET runtime is on this host' : undefined);
 if (reason !== undefined) console.log(`skipped: booting real OSv, for ${reason}`);
-
-async function whyNot(): Promise<string | undefined> {
-  if (findProgram('qemu-system-x86_64') === undefined) return 'QEMU is not installed';
-  if ((await findRealKernel()) === undefined) {
-    return 'the default store has no kernel with hidden symbols (osv-convert kernel add loader.img loader-stripped.elf)';
-  }
-  return findProgram('dotnet') === undefined ? 'no .NET runtime is on this host' : undefined;
-}
 
 /** Under emulation .NET takes seconds to start, on a busy machine minutes. */
 const patience = 240_000;
 
 describe.skipIf(reason !== undefined)('a real OSv kernel', () => {
-  let folder = '';
+  const folder = temporaryFolder('osv');
   let registry: Registry;
   const store = (): string => join(folder, 'store');
   const refOf = (name: string): string => `${registry.host}/${name}:1.0`;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'osv-convert-osv-'));
     const apps = await publishApps(join(folder, 'apps'));
     const args: Record<PublishedApp['name'], readonly string[]> = {
       console: ['a b', 'pa$$w$x', 'žluť', '"quoted"', ''],
@@ -54,7 +46,6 @@ describe.skipIf(reason !== undefined)('a real OSv kernel', () => {
 
   afterAll(async () => {
     await registry.close();
-    await rm(folder, { recursive: true, force: true });
   });
 
   const build = async (name: string, disk: string, ...more: string[]): Promise<void> => {
@@ -132,11 +123,3 @@ describe.skipIf(reason !== undefined)('a real OSv kernel', () => {
     patience,
   );
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}

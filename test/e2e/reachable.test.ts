@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,6 +13,7 @@ import { outcomeOnHost } from '../support/apps/outcome.ts';
 import { runCli } from '../support/cli.ts';
 import { buildLayer } from '../support/layers.ts';
 import { type Registry, startRegistry } from '../support/registry/registry.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { top } from '../support/top.ts';
 
 const jail = findJail();
@@ -31,12 +31,11 @@ for (const [isThere, left] of [
 const shared = ['console', 'console, apphost', 'console-singlefile', 'libraries', 'web'];
 const own = ['hello-aot'];
 
-let folder = '';
+const folder = temporaryFolder('reachable');
 let registry: Registry;
 const apps = new Map<string, HostApp>();
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-reachable-'));
   const base = buildLayer(debian ?? bareBase(), { compression: 'none' });
   const dotnet = runtime && buildLayer(runtime, { compression: 'none' });
   for (const name of [...shared, ...own]) apps.set(name, fixtureApp(name));
@@ -54,7 +53,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await registry?.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 function tagOf(name: string): string {

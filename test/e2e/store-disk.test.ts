@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,14 +13,14 @@ import { type Registry, startRegistry } from '../support/registry/registry.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { filesOf } from '../support/store-files.ts';
 import type { FullDiskReport } from '../support/store-full/full-disk.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { top } from '../support/top.ts';
 
 const run = promisify(execFile);
-let root = '';
+const root = temporaryFolder('disk');
 let registry: Registry;
 
 beforeAll(async () => {
-  root = mkdtempSync(join(tmpdir(), 'osv-convert-disk-'));
   // Other users are to come in, but not to write.
   chmodSync(root, 0o755);
   const random = seededRandom(1);
@@ -39,7 +38,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await registry.close();
-  rmSync(root, { recursive: true, force: true });
 });
 
 if (!namespaces) console.log('skipped: full and read-only disks, for want of user namespaces');
@@ -67,13 +65,13 @@ describe.runIf(namespaces)('A store on a full disk', () => {
       'pull named:1; 0',
       'store export passing:1 -o archive.tar; 0',
       'rm passing:1; 0',
-      'pull other:1; 11; (STORE_FULL); try: osv-convert store gc',
-      'store import archive.tar; 11; (STORE_FULL); try: osv-convert store gc',
+      'pull other:1; 11; (STORE_FULL); try: osv-convert store gc --store DISK/store',
+      'store import archive.tar; 11; (STORE_FULL); try: osv-convert store gc --store DISK/store',
       'store verify --full; 0',
       'images; 0',
       'store gc; 0',
       'pull other:1; 0',
-      'store verify --repair; 11; (STORE_FULL); try: osv-convert store gc',
+      'store verify --repair; 11; (STORE_FULL); try: osv-convert store gc --store DISK/store',
       'rm other:1; 0',
       'store gc --max-size 0; 0',
       'store verify --full; 0',

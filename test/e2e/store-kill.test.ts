@@ -1,21 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../support/seeded-random.ts';
 import { createKilledStore } from '../support/store-kill/kill.ts';
 import { jobNames } from '../support/store-kill/vow.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const kills = 4;
-let root = '';
-
-beforeAll(() => {
-  root = mkdtempSync(join(tmpdir(), 'osv-convert-kill-'));
-});
-
-afterAll(() => {
-  rmSync(root, { recursive: true, force: true });
-});
+const root = temporaryFolder('kill');
 
 // Hundreds of times: test/load/kill.ts.
 describe('A store whose writers are killed (SIGKILL)', () => {

@@ -1,21 +1,19 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { type LayOutParts, layOut } from '../../src/lay-out.ts';
 import { type Kernel, kernelArchitectureOf } from '../../src/osv/kernel.ts';
 import { addKernel } from '../../src/osv/kernels.ts';
 import { planRofs } from '../../src/rofs/plan.ts';
 import { directory, fileOfBytes } from '../../src/tree/nodes.ts';
 import { openStore, type Store } from '../../store/index.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { fakeArmLoader, fakeKernelElf, fakeLoader } from './osv/fake-kernel.ts';
 
-let folder: string;
+const folder = temporaryFolder('lay-out');
 let store: Store;
 let kernels: Readonly<Record<'x86' | 'arm' | 'elf', Kernel>>;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-lay-out-'));
   store = await openStore(join(folder, 'store'));
   const add = (name: string, bytes: Uint8Array) => addKernel(store, [{ name, bytes }], { name });
   kernels = {
@@ -24,7 +22,6 @@ beforeAll(async () => {
     elf: await add('elf', fakeKernelElf()),
   };
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const hello = fileOfBytes(Buffer.from('hello'));
 const rofs = planRofs({ root: directory(new Map([['hello', hello]])) });

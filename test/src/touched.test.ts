@@ -1,7 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { convert } from '../../src/convert.ts';
 import { pull } from '../../src/pull/pull.ts';
 import { nodeFiles } from '../../store/files/node.ts';
@@ -15,20 +13,14 @@ import { buildLayer, file } from '../support/layers.ts';
 import { writeLayout } from '../support/layout.ts';
 import { startRegistry } from '../support/registry/registry.ts';
 import { seededRandom } from '../support/seeded-random.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * What the work costs where the machine has no say in it: the bytes that are read and written. Each
  * bound is what the task itself needs, and a little for documents, indexes and leases.
  */
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-touched-'));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
-});
-
+const folder = temporaryFolder('touched');
 const little = 64 << 10;
 
 /** Half of it can be compressed. */

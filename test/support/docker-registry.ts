@@ -2,10 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { Readable } from 'node:stream';
 import type { Certificate } from './certificate.ts';
 import type { TokenServer } from './token-server.ts';
 
@@ -33,9 +32,6 @@ export interface DockerRegistry {
   close(): Promise<void>;
 }
 
-/** Milliseconds in which it must accept connections. */
-const readyWithin = 30_000;
-
 /**
  * The distribution project's registry (Debian: docker-registry) on loopback, plain HTTP and open to
  * all unless `options` say otherwise, its files in a folder of its own. Undefined, with a line that says why, where it is not installed.
@@ -49,7 +45,6 @@ export async function startDockerRegistry(
     return undefined;
   }
   const folder = await mkdtemp(join(tmpdir(), 'docker-registry-'));
-  const port = await freePort();
   const config = join(folder, 'config.yml');
   const at = async (name: string, text: string): Promise<string> => {
     await writeFile(join(folder, name), text);
@@ -58,10 +53,11 @@ export async function startDockerRegistry(
   const { htpasswd, tokens, tls, clientAuthority, storage = join(folder, 'data') } = options;
   const settings = {
     version: 0.1,
-    log: { level: 'error', accesslog: { disabled: true } },
+    // It says of the port that it was given as a piece of information.
+    log: { level: 'info', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
     http: {
-      addr: `127.0.0.1:${port}`,
+      addr: '127.0.0.1:0',
       ...(tls && {
         tls: {
           certificate: await at('server.pem', tls.cert),
@@ -88,25 +84,35 @@ export async function startDockerRegistry(
 
   const child = spawn(program, ['serve', config], { stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = once(child, 'exit');
-  let said = '';
-  child.stderr.on('data', (text) => {
-    said += text;
-  });
   async function close() {
     child.kill();
     await ended;
     await rm(folder, { recursive: true, force: true });
   }
 
-  const deadline = Date.now() + readyWithin;
-  while (!(await accepts(port))) {
-    if (child.exitCode !== null || Date.now() > deadline) {
-      await close();
-      throw new Error(`startDockerRegistry: it does not listen on port ${port}: ${said}`);
-    }
-    await sleep(20);
+  try {
+    return { host: await placeIn(child.stderr), close };
+  } catch (error) {
+    await close();
+    throw error;
   }
-  return { host: `127.0.0.1:${port}`, close };
+}
+
+/** Where it says that it listens. What it says later is passed over. */
+function placeIn(talk: Readable): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const hear = (text: Buffer): void => {
+      said += text;
+      const [, place] = /listening on (127\.0\.0\.1:\d+)\D/.exec(said) ?? [];
+      if (place === undefined) return;
+      talk.off('data', hear).resume();
+      resolve(place);
+    };
+    talk.on('data', hear).once('end', () => {
+      reject(new Error(`startDockerRegistry: it does not listen: ${said}`));
+    });
+  });
 }
 
 /** The file of a program on PATH. */
@@ -119,28 +125,5 @@ export function findProgram(name: string): string | undefined {
     } catch {
       return false;
     }
-  });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') {
-    throw new Error('freePort: the server did not listen on a port');
-  }
-  return address.port;
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
   });
 }

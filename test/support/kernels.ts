@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Kernel, KernelArchitecture } from '../../src/osv/kernel.ts';
 import { addKernel, listKernels } from '../../src/osv/kernels.ts';
 import { openStore, type Store } from '../../store/index.ts';
+import { findProgram } from './docker-registry.ts';
 import { buildProbe } from './probe/build.ts';
 import { probeTools } from './probe/tools.ts';
 
@@ -28,6 +29,14 @@ export async function findRealKernel(
     (architecture === 'aarch64' || kernel.elf !== undefined);
   const found = kernels.find((one) => one.isDefault && fits(one)) ?? kernels.find(fits);
   return found === undefined ? undefined : { store, kernel: found.kernel };
+}
+
+/** Why nothing boots on a real OSv kernel here; undefined where it does. */
+export async function whyNoRealOsv(): Promise<string | undefined> {
+  if (findProgram('qemu-system-x86_64') === undefined) return 'QEMU is not installed';
+  return (await findRealKernel()) === undefined
+    ? 'the default store has no kernel with hidden symbols (osv-convert kernel add loader.img loader-stripped.elf)'
+    : undefined;
 }
 
 /** Puts the real kernel of the default store into `store`, under its name. */

@@ -1,99 +1,26 @@
 import { spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  closeSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { errorCodeOf } from '../../../src/error.ts';
+import { describe, expect, it } from 'vitest';
 import { withTimes } from '../../../src/export/attributes.ts';
-import { type WriteFolderOptions, writeFolder } from '../../../src/export/folder.ts';
-import { removeFolder } from '../../../src/export/folder-remove.ts';
-import { openContents } from '../../../src/tree/contents.ts';
-import { directory, fileOfBytes, symlink } from '../../../src/tree/nodes.ts';
+import { fileOfBytes, symlink } from '../../../src/tree/nodes.ts';
 import { withLayers } from '../../../src/tree/open-layers.ts';
-import type { Content, FileNode, Node, SpecialNode, Tree } from '../../../src/tree/tree.ts';
+import type { Content, FileNode, Node } from '../../../src/tree/tree.ts';
 import { encodeName, openMemoryStore } from '../../../store/index.ts';
-import { snapshotOf } from '../../support/folder-snapshot.ts';
 import { archive, gnuMap, header } from '../../support/tar-builder.ts';
-
-const root = mkdtempSync(join(tmpdir(), 'osv-convert-folder-'));
-let parent = '';
-let out = '';
-let count = 0;
-
-beforeEach(() => {
-  count += 1;
-  parent = join(root, String(count));
-  mkdirSync(parent);
-  out = join(parent, 'out');
-});
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-const contents = openContents(new Map());
-
-async function write(tree: Tree, options: Partial<WriteFolderOptions> = {}): Promise<string[]> {
-  const warnings: string[] = [];
-  const onWarning = (text: string) => void warnings.push(text);
-  await writeFolder(tree, out, { contents, onWarning, ...options });
-  return warnings;
-}
-
-/** The code and the sentence of a failure that leaves nothing behind in the parent folder. */
-async function failure(tree: Tree, options: Partial<WriteFolderOptions> = {}) {
-  const before = readdirSync(parent);
-  const error: unknown = await write(tree, options).then(
-    () => undefined,
-    (cause) => cause,
-  );
-  expect(readdirSync(parent)).toEqual(before);
-  return { code: errorCodeOf(error), message: String(error) };
-}
-
-const treeOf = (entries: Readonly<Record<string, Node>>): Tree => ({
-  root: directory(new Map(Object.entries(entries))),
-});
-
-const folder = (entries: Readonly<Record<string, Node>>, attributes: Partial<Node> = {}): Node => ({
-  ...treeOf(entries).root,
-  ...attributes,
-  kind: 'directory',
-});
-
-const text = (value: string, attributes: Partial<FileNode> = {}): FileNode => ({
-  ...fileOfBytes(Buffer.from(value)),
-  ...attributes,
-});
-
-const device = (type: SpecialNode['type']): SpecialNode => ({
-  ...{ kind: 'special', type, major: 1, minor: 3 },
-  ...{ mode: 0o620, uid: 0, gid: 5, mtime: 9 },
-});
-
-const statOf = (path: string) =>
-  lstatSync(Buffer.concat([Buffer.from(`${out}/`), encodeName(path)]), { bigint: true });
-const modeOf = (path: string) => Number(statOf(path).mode & 0o7777n);
-
-/** Paths in it may be longer than `rm` of Node takes. */
-function remove(name: string): void {
-  const fd = openSync(parent, 'r');
-  try {
-    removeFolder(fd, name);
-  } finally {
-    closeSync(fd);
-  }
-}
+import {
+  device,
+  failure,
+  folder,
+  modeOf,
+  out,
+  parent,
+  remove,
+  statOf,
+  text,
+  treeOf,
+  write,
+} from './written-folder.ts';
 
 /** A file whose bytes do not come. */
 const broken: FileNode = (() => {
@@ -260,89 +187,6 @@ describe('writeFolder with a tree that nests 2048 deep', () => {
   });
 });
 
-describe('writeFolder refuses', () => {
-  it.each(['', '.', '..', '/', 'a/b', '../x', '/etc', 'a\0b', '..\0'])(
-    'the name %j and has then touched nothing',
-    async (name) => {
-      for (const node of [text('x'), folder({}), symlink('x'), folder({ f: text('y') })]) {
-        for (const tree of [treeOf({ [name]: node }), treeOf({ a: folder({ [name]: node }) })]) {
-          const before = snapshotOf(parent);
-          const { code, message } = await failure(tree);
-          expect(code).toBe('LAYER_CORRUPT');
-          expect(message).toContain(`the name ${JSON.stringify(name)}`);
-          expect(snapshotOf(parent)).toEqual(before);
-        }
-      }
-    },
-  );
-
-  it.each([
-    ['', '0 bytes'],
-    ['a\0b', 'a NUL'],
-    ['x'.repeat(4096), '4096 bytes'],
-  ])('a link target that no link can have (%#)', async (target, found) => {
-    const { code, message } = await failure(treeOf({ a: folder({ link: symlink(target) }) }));
-    expect(code).toBe('LAYER_CORRUPT');
-    expect(message).toContain('"/a/link"');
-    expect(message).toContain(found);
-  });
-
-  it('a folder that has things in it', async () => {
-    mkdirSync(out);
-    writeFileSync(join(out, 'mine'), '');
-    const { code, message } = await failure(treeOf({}));
-    expect(code).toBe('OUTPUT_UNUSABLE');
-    expect(message).toContain('a folder that has "mine" in it');
-    expect(readdirSync(out)).toEqual(['mine']);
-  });
-
-  it.each([
-    ['a file', () => writeFileSync(out, ''), 'a file there'],
-    ['a link to nothing', () => symlinkSync('nothing', out), 'a link that leads nowhere'],
-    [
-      'a parent that is not there',
-      () => {
-        out = join(parent, 'no/out');
-      },
-      'no folder',
-    ],
-    [
-      'a parent that is a file',
-      () => {
-        writeFileSync(join(parent, 'file'), '');
-        out = join(parent, 'file/out');
-      },
-      'a file there',
-    ],
-    [
-      'a folder in /proc',
-      () => {
-        out = '/proc/out';
-      },
-      'no folder /proc',
-    ],
-    [
-      'a mounted folder',
-      () => {
-        out = '/dev/shm';
-      },
-      '',
-    ],
-    [
-      'no name',
-      () => {
-        out = '';
-      },
-      'without a name',
-    ],
-  ])('%s', async (_what, prepare, found) => {
-    prepare();
-    const { code, message } = await failure(treeOf({ file: text('x') }));
-    expect(code).toBe('OUTPUT_UNUSABLE');
-    expect(message).toContain(found);
-  });
-});
-
 describe('writeFolder leaves nothing behind', () => {
   const closed = folder({ f: text('x') }, { mode: 0 });
 
@@ -386,84 +230,6 @@ describe('writeFolder leaves nothing behind', () => {
   });
 });
 
-const isThere = spawnSync('setfattr', ['--version']).status === 0;
-if (!isThere) console.log("skipped: extended attributes, for want of Debian's package attr");
-
-describe('writeFolder keeps owners', () => {
-  const { PATH } = process.env;
-  afterEach(() => {
-    process.env['PATH'] = PATH;
-  });
-
-  const base64 = (value: string) => Buffer.from(value).toString('base64');
-  const owned = { uid: 1654, gid: 0 };
-
-  it.runIf(isThere)('and what users may set, in extended attributes', async () => {
-    const shared = text('x', { ...owned, mode: 0o400 });
-    const tree = treeOf({
-      'a\n=\udcff': text('x', { uid: 0, gid: 300, mode: 0 }),
-      app: folder({ one: shared, two: shared }, { ...owned, mode: 0o500, mtime: 7 }),
-      noted: text('x', { xattrs: { 'user.note': base64('a"\n'), 'user.empty': '' } }),
-      null: device('character'),
-      plain: text('x'),
-    });
-    expect((await write(tree)).length).toBe(1);
-    const { stdout } = spawnSync('getfattr', ['-R', '-d', '-m', '-', '-e', 'hex', '.'], {
-      cwd: out,
-      encoding: 'latin1',
-    });
-    const blocks = stdout.trim().split('\n\n').sort();
-    expect(blocks).toEqual([
-      '# file: a\\012=\xff\nuser.rootlesscontainers=0x08ffffffff0f10ac02',
-      '# file: app\nuser.rootlesscontainers=0x08f60c10ffffffff0f',
-      '# file: app/one\nuser.rootlesscontainers=0x08f60c10ffffffff0f',
-      '# file: app/two\nuser.rootlesscontainers=0x08f60c10ffffffff0f',
-      '# file: noted\nuser.empty=0x\nuser.note=0x61220a',
-      '# file: null\nuser.rootlesscontainers=0x08ffffffff0f1005',
-    ]);
-    expect([modeOf('app'), modeOf('app/one'), modeOf('a\n=\udcff')]).toEqual([0o500, 0o400, 0]);
-    expect(statOf('app').mtimeNs).toBe(7_000_000_000n);
-  });
-
-  it.runIf(isThere)('of more folders than it holds open at one time', async () => {
-    const entries = Array.from({ length: 150 }, (_, number) => {
-      return [`d${number}`, folder({ f: text('x', owned) }, owned)] as const;
-    });
-    await write(treeOf(Object.fromEntries(entries)));
-    const { stdout } = spawnSync('getfattr', ['-R', '-d', '-m', '-', '.'], { cwd: out });
-    expect(stdout.toString().match(/rootlesscontainers=/g)?.length).toBe(300);
-  });
-
-  it('where setfattr is, and says so where it is not', async () => {
-    process.env['PATH'] = parent;
-    const warnings = await write(treeOf({ a: text('x', owned), b: folder({}, owned) }));
-    expect(warnings).toEqual([
-      'owners and extended attributes are not kept (2): found no setfattr; apt-get install attr',
-    ]);
-  });
-
-  it('of no link, and says so', async () => {
-    const warnings = await write(
-      treeOf({ link: { ...symlink('x'), uid: 5 }, file: text('x', { uid: 2 ** 32 }) }),
-    );
-    expect(warnings.join()).toContain('symbolic links and above 32 bits (2)');
-  });
-
-  it('but nothing that only root may set, and says what', async () => {
-    const xattrs = { 'security.capability': 'AA==', 'user.rootlesscontainers': 'AA==' };
-    const warnings = await write(treeOf({ a: text('x', { xattrs }), b: text('y', { xattrs }) }));
-    expect(warnings.join()).toContain('security.capability (2), user.rootlesscontainers (2)');
-  });
-
-  it.runIf(isThere)('as far as the file system takes them, and says what it does not', async () => {
-    const xattrs = { 'user.big': Buffer.alloc(70_000).toString('base64'), 'user.ok': base64('1') };
-    const warnings = await write(treeOf({ a: text('x', { xattrs }) }));
-    expect(warnings.join()).toMatch(/setfattr failed with .+ \(1\)$/);
-    const { stdout } = spawnSync('getfattr', ['-d', join(out, 'a')], { encoding: 'utf8' });
-    expect(stdout).toContain('user.ok="1"');
-  });
-});
-
 describe('withTimes', () => {
   it('changes every time, and leaves one node one', () => {
     const shared = text('x', { mtime: 3 });
@@ -474,23 +240,5 @@ describe('withTimes', () => {
     const below = sub?.kind === 'directory' ? sub.entries : new Map<string, Node>();
     expect(below.get('b')).toBe(top.entries.get('a'));
     expect(below.get('l')).toEqual({ ...symlink('a'), mtime: 1 });
-  });
-});
-
-describe('removeFolder', () => {
-  it('removes what forbids it, and follows no link', () => {
-    const kept = join(parent, 'kept');
-    mkdirSync(kept);
-    writeFileSync(join(kept, 'file'), 'x');
-    const gone = join(parent, 'gone');
-    mkdirSync(join(gone, 'a/b'), { recursive: true });
-    symlinkSync(kept, join(gone, 'link'));
-    symlinkSync(kept, join(gone, 'a/b/link'));
-    chmodSync(join(gone, 'a/b'), 0);
-    chmodSync(join(gone, 'a'), 0);
-    const before = snapshotOf(kept);
-    remove('gone');
-    expect(readdirSync(parent)).toEqual(['kept']);
-    expect(snapshotOf(kept)).toEqual(before);
   });
 });

@@ -6,13 +6,11 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { treeTar } from '../../../src/export/tar.ts';
 import { type Contents, openContents } from '../../../src/tree/contents.ts';
 import { flatten } from '../../../src/tree/flatten.ts';
@@ -34,6 +32,7 @@ import {
 import { writeLayout } from '../../support/layout.ts';
 import { listTree } from '../../support/list-tree.ts';
 import { contentOf, readTar } from '../../support/read-tar.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { top } from '../../support/top.ts';
 
 interface Opened {
@@ -56,6 +55,7 @@ function open(...tars: readonly Uint8Array[]): Opened {
       close() {},
     };
   });
+
   const byDiffID = new Map(layers.map((layer) => [layer.diffID, layer]));
   return { tree: flatten(layers.map(({ index }) => index)), contents: openContents(byDiffID) };
 }
@@ -216,16 +216,14 @@ describe('treeTar', () => {
 
 describe('treeTar is read by', () => {
   const installed = (tool: string) => spawnSync(tool, ['--version']).status === 0;
-  let folder = '';
+  const folder = temporaryFolder('tree-tar');
   let tarFile = '';
   let tar: Uint8Array = Buffer.alloc(0);
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'osv-convert-tree-tar-'));
     tarFile = join(folder, 'tree.tar');
     tar = await packed(opened(...ordinary));
     writeFileSync(tarFile, tar);
   });
-  afterAll(() => rmSync(folder, { recursive: true }));
 
   function expectOrdinary(root: string): void {
     const content = (name: string | Buffer) =>

@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ConvertEvent } from '../../../src/event.ts';
@@ -24,6 +23,7 @@ import {
   whiteout,
 } from '../../support/layers.ts';
 import { writeLayout } from '../../support/layout.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { imageOf } from '../rofs/image.ts';
 import { layers } from '../tree/layer-index.ts';
 
@@ -102,7 +102,7 @@ const top = [opaque('etc'), file('etc/passwd', 'root'), whiteout('usr/lib/b'), f
 const lower = buildImage({ layers: [base] });
 const upper = buildImage({ layers: [base, top] });
 
-let folder = '';
+const folder = temporaryFolder('diff');
 let store: Store;
 let before = '';
 let after = '';
@@ -111,7 +111,6 @@ let disk = '';
 const subjectIn = (name: string): string => `oci:${join(folder, name)}:it`;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-diff-'));
   store = await openMemoryStore();
   await writeLayout(join(folder, 'lower'), 'it', lower);
   await writeLayout(join(folder, 'upper'), 'it', upper);
@@ -128,7 +127,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await store.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 async function lines(a: string, b: string, options: DiffOptions = {}): Promise<readonly string[]> {

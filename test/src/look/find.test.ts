@@ -1,9 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { Criteria } from '../../../src/look/criteria.ts';
 import { find } from '../../../src/look/find.ts';
 import { compileGlob } from '../../../src/look/glob.ts';
@@ -11,17 +10,10 @@ import { createLinkCount } from '../../../src/look/link-count.ts';
 import type { View } from '../../../src/look/view.ts';
 import { compareNames, decodeName, digestOf } from '../../../store/index.ts';
 import * as item from '../../support/layers.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { diskOf, viewOf } from './view-of.ts';
 
-let folder = '';
-
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'osv-convert-find-'));
-});
-
-afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
+const folder = temporaryFolder('find');
 
 function gnuFind(...args: readonly string[]): readonly string[] {
   const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };

@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ConvertEvent } from '../../../src/event.ts';
@@ -8,18 +7,17 @@ import { decodeName, openMemoryStore, type Store } from '../../../store/index.ts
 import { type BuiltImage, buildImage } from '../../support/image.ts';
 import { file, type LayerItem, symlink, whiteout } from '../../support/layers.ts';
 import { writeLayout } from '../../support/layout.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-let folder = '';
+const folder = temporaryFolder('history');
 let store: Store;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-history-'));
   store = await openMemoryStore();
 });
 
 afterAll(async () => {
   await store.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 const odd = `b${decodeName(Buffer.of(0xff))}`;

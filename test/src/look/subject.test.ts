@@ -1,21 +1,18 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { isFile } from '../../../src/look/subject.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const words = { doing: 'opening', command: 'ls', hint: 'build one' };
 
-let folder = '';
+const folder = temporaryFolder('subject');
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-subject-'));
   await mkdir(join(folder, 'layout'));
   await writeFile(join(folder, 'layout/oci-layout'), '{}');
   await writeFile(join(folder, 'web'), '');
 });
-
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('isFile', () => {
   it('knows files, and what can only be a reference', async () => {

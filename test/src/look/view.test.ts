@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { writeDisk } from '../../../src/disk/output.ts';
@@ -31,23 +30,22 @@ import {
 } from '../../support/layers.ts';
 import { writeLayout } from '../../support/layout.ts';
 import { listTree } from '../../support/list-tree.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { layerIndex } from '../tree/layer-index.ts';
 
 const base = [directory('etc', { mode: 0o700 }), file('etc/hosts', 'localhost'), file('old', '')];
 const top = [whiteout('old'), file('new', 'fresh')];
 const image = buildImage({ layers: [base, top] });
 
-let folder = '';
+const folder = temporaryFolder('view');
 let store: Store;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-view-'));
   await writeLayout(join(folder, 'layout'), 'app', image);
 });
 
 afterAll(async () => {
   await store.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 beforeEach(async () => {

@@ -1,10 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  type CommandLine,
-  diskCommandLineLimit,
-  encodeCommandLine,
-} from '../../../src/osv/command-line.ts';
+import { type CommandLine, encodeCommandLine } from '../../../src/osv/command-line.ts';
+import { maxCommandLine } from '../../../src/osv/loader-layout.ts';
 import { encodeName } from '../../../store/index.ts';
 import { understand } from './kernel-parser.ts';
 
@@ -115,7 +112,7 @@ describe('encodeCommandLine', () => {
     ['a name with an equals sign', { env: [['a=b', 'x']] }],
     ['a relative program', { program: 'hello' }],
     ['an empty working directory', { options: { rootfs: 'rofs', env: [], cwd: '' } }],
-    ['more bytes than the boot sector loads', { args: ['x'.repeat(diskCommandLineLimit)] }],
+    ['more bytes than the boot sector loads', { args: ['x'.repeat(maxCommandLine)] }],
   ])('refuses %s', (_, parts) => {
     expect(failureOf(parts)).toMatchObject({
       code: 'COMMAND_LINE_INEXPRESSIBLE',
@@ -125,7 +122,7 @@ describe('encodeCommandLine', () => {
 
   it('takes a line of exactly the bytes the boot sector loads', () => {
     const rest = encode({ args: ['x'] }).length - 1;
-    expect(encode({ args: ['x'.repeat(diskCommandLineLimit - rest)] })).toHaveLength(32_255);
+    expect(encode({ args: ['x'.repeat(maxCommandLine - rest)] })).toHaveLength(32_255);
   });
 
   it('says to the kernel exactly what was given, for any text', () => {

@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { push } from '../../../src/copy/push.ts';
@@ -14,15 +13,15 @@ import { helloImage } from '../../support/hello-image.ts';
 import type { Image } from '../../support/image.ts';
 import { writeLayout } from '../../support/layout.ts';
 import { type Registry, startRegistry } from '../../support/registry/registry.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { fakeKernelElf, fakeLoader, packedLoader } from './fake-kernel.ts';
 
-let folder = '';
+const folder = temporaryFolder('kernel-pull');
 let from: Store;
 let docker: DockerRegistry | undefined;
 let count = 0;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-kernel-pull-'));
   from = await openStore(join(folder, 'from'));
   const elf = fakeKernelElf();
   const files = [
@@ -35,7 +34,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await docker?.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 async function emptyStore(): Promise<Store> {
@@ -66,6 +64,7 @@ function artifact(
     },
     ...change,
   });
+
   const blobs: readonly (readonly [Digest, Uint8Array])[] = [
     [digestOf(config), config],
     ...layers.map(([, bytes]) => [digestOf(bytes), bytes] as const),

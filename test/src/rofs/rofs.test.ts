@@ -1,53 +1,23 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { errorCodeOf } from '../../../src/error.ts';
+import { describe, expect, test } from 'vitest';
 import { planRofs, type RofsPlanOptions } from '../../../src/rofs/plan.ts';
 import { readRofs } from '../../../src/rofs/read.ts';
 import { rofsSegments } from '../../../src/rofs/write.ts';
 import { directory, fileOfBytes, symlink } from '../../../src/tree/nodes.ts';
-import type { DirectoryNode, FileNode, Node, SpecialNode, Tree } from '../../../src/tree/tree.ts';
+import type { FileNode, Tree } from '../../../src/tree/tree.ts';
 import { walkTree } from '../../../src/tree/walk.ts';
-import { decodeName, digestOf, encodeName, hexOf, parseDiffID } from '../../../store/index.ts';
+import { digestOf, parseDiffID } from '../../../store/index.ts';
 import { type ReadNode, readRofsFile } from '../../support/rofs-reader.ts';
 import { accessOf, imageOf } from './image.ts';
-
-let folder: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'rofs-'));
-});
-afterAll(() => rmSync(folder, { recursive: true }));
-
-function treeOf(entries: Readonly<Record<string, Node>>): Tree {
-  return { root: folderOf(entries) };
-}
-
-function folderOf(entries: Readonly<Record<string, Node>>): DirectoryNode {
-  return directory(new Map(Object.entries(entries)));
-}
-
-function bytesOf(length: number, seed: number): Buffer {
-  return Buffer.from(Array.from({ length }, (_, i) => (i * 7 + seed) % 251));
-}
+import { anyTree, bytesOf, expectedOf, fifo, folder, folderOf, treeOf } from './trees.ts';
 
 function readBack(tree: Tree, options?: RofsPlanOptions): readonly ReadNode[] {
   const file = join(folder, 'image');
   writeFileSync(file, imageOf(planRofs(tree, options)));
   return readRofsFile(file);
 }
-
-const fifo: SpecialNode = {
-  kind: 'special',
-  type: 'fifo',
-  major: 0,
-  minor: 0,
-  mode: 0o600,
-  uid: 0,
-  gid: 0,
-  mtime: 0,
-};
 
 describe('planRofs and rofsSegments', () => {
   // The tree, the numbers and the bytes around the data are those OSv's own generator gave.
@@ -296,200 +266,3 @@ describe('planRofs', () => {
     expect(() => planRofs(tree)).toThrow(expect.objectContaining({ code: 'ROFS_LIMIT' }));
   });
 });
-
-describe('readRofs', () => {
-  const tree = treeOf({
-    a: fileOfBytes(bytesOf(700, 1)),
-    d: folderOf({ e: directory(), f: fileOfBytes(bytesOf(3, 2)) }),
-    l: symlink('a'),
-  });
-  const image = imageOf(planRofs(tree));
-  // Blocks 1 to 3 are data; then d's entries, the root's, one link, six inodes.
-  const info = 4 * 512;
-  const inodes = info + 5 * 11 + 3;
-
-  test('gives the tree that was written, for any tree', () => {
-    fc.assert(
-      fc.property(anyTree(), (any) => {
-        const bytes = imageOf(planRofs(any));
-        const seen: Omit<ReadNode, 'inode'>[] = [];
-        const visit = (path: string, node: Node): void => {
-          if (node.kind === 'special') throw new Error(`${path}: ROFS holds no devices`);
-          seen.push({ path: readablePath(path), kind: node.kind, ...expectedNode(node) });
-          if (node.kind !== 'directory') return;
-          for (const [name, child] of node.entries)
-            visit(`${path === '/' ? '' : path}/${name}`, child);
-        };
-        visit('/', readRofs(accessOf(bytes)).root);
-        expect(seen).toEqual(expectedOf(any));
-      }),
-      { numRuns: 100, seed: 2 },
-    );
-  });
-
-  const corruptions: [string, (image: Buffer) => Buffer][] = [
-    ['nothing', () => Buffer.alloc(0)],
-    ['half a superblock', (bytes) => bytes.subarray(0, 63)],
-    ['another magic', (bytes) => set(bytes, 0, 0)],
-    ['version 2', (bytes) => set(bytes, 8, 2)],
-    ['blocks of 4096 bytes', (bytes) => set(bytes, 16, 4096)],
-    ['structure info in block 0', (bytes) => set(bytes, 24, 0)],
-    ['structure info past the end', (bytes) => set(bytes, 24, 100)],
-    ['a block number past 2^53', (bytes) => set(bytes, 24, 2n ** 64n - 1n)],
-    ['a cut-off end', (bytes) => bytes.subarray(0, -1)],
-    ['no structure info', (bytes) => set(bytes, 32, 0)],
-    ['more entries than bytes', (bytes) => set(bytes, 40, 1_000_000_000)],
-    ['more links than bytes', (bytes) => set(bytes, 48, 257)],
-    ['no inodes', (bytes) => set(bytes, 56, 0)],
-    ['more inodes than bytes', (bytes) => set(bytes, 56, 17)],
-    ['an entry too many', (bytes) => set(bytes, 40, 30)],
-    ['a name past the end', (bytes) => fill(bytes, info + 8, 0xff, 2)],
-    ['an empty name', (bytes) => name(bytes, '')],
-    ['a name with a slash', (bytes) => name(bytes, '/')],
-    ['a name with a NUL', (bytes) => name(bytes, '\0')],
-    ['the name .', (bytes) => name(bytes, '.')],
-    ['one name twice', (bytes) => name(bytes, 'f')],
-    ['an entry for inode 0', (bytes) => set(bytes, info, 0)],
-    ['an entry for inode 99', (bytes) => set(bytes, info, 99)],
-    ['an entry for the root', (bytes) => set(bytes, info, 1)],
-    ['an entry for its own directory', (bytes) => set(bytes, info, 3)],
-    ['an inode of an unknown kind', (bytes) => set(bytes, inodes + 32, 0x1000)],
-    ['inodes out of order', (bytes) => set(bytes, inodes + 32 + 8, 3)],
-    ['a file as the root', (bytes) => set(bytes, inodes, 0x8000)],
-    ['entries of a directory past the table', (bytes) => set(bytes, inodes + 16, 3)],
-    [
-      'two directories with the same entries',
-      (bytes) => set(set(bytes, inodes + 96 + 16, 0), inodes + 96 + 24, 2),
-    ],
-    ['a directory without end', (bytes) => set(bytes, inodes + 24, 2n ** 63n)],
-    ['data in block 0', (bytes) => set(bytes, inodes + 32 + 16, 0)],
-    ['data past the data', (bytes) => set(bytes, inodes + 32 + 16, 3)],
-    ['data without end', (bytes) => set(bytes, inodes + 32 + 24, 2n ** 64n - 1n)],
-    ['a link that is not there', (bytes) => set(bytes, inodes + 160 + 16, 1)],
-  ];
-  test.each(corruptions)('refuses an image with %s', (_, corrupt) => {
-    const broken = corrupt(Buffer.from(image));
-    expect(() => readRofs(accessOf(broken))).toThrow(
-      expect.objectContaining({ code: 'ROFS_INVALID' }),
-    );
-  });
-
-  test('refuses structure info when it is larger than any real one', () => {
-    const bytes = set(Buffer.from(image), 32, 2 ** 21 + 1);
-    const access = { ...accessOf(bytes), size: 2 ** 40 };
-    expect(() => readRofs(access)).toThrow(expect.objectContaining({ code: 'ROFS_INVALID' }));
-  });
-
-  test('reads or refuses any image with broken bytes', () => {
-    const change = fc.tuple(fc.nat(image.length - 1), fc.nat(255));
-    let refused = 0;
-    fc.assert(
-      fc.property(fc.array(change, { minLength: 1, maxLength: 8 }), (changes) => {
-        const bytes = Buffer.from(image);
-        for (const [at, value] of changes) {
-          // Most of the image is data and padding, where nothing can go wrong.
-          const target = at % 2 === 0 ? at % 64 : info + (at % 260);
-          bytes[target] = value;
-        }
-        try {
-          readRofs(accessOf(bytes));
-        } catch (error) {
-          expect(errorCodeOf(error)).toBe('ROFS_INVALID');
-          refused += 1;
-        }
-      }),
-      { numRuns: 3000, seed: 3 },
-    );
-    expect(refused).toBeGreaterThan(500);
-  });
-
-  function set(bytes: Buffer, offset: number, value: number | bigint): Buffer {
-    bytes.writeBigUInt64LE(BigInt(value), offset);
-    return bytes;
-  }
-
-  function fill(bytes: Buffer, offset: number, value: number, length: number): Buffer {
-    return bytes.fill(value, offset, offset + length);
-  }
-
-  /** Of the first entry, whose name has one byte. */
-  function name(bytes: Buffer, text: string): Buffer {
-    bytes.writeUInt16LE(text.length, info + 8);
-    bytes.write(text, info + 10);
-    return bytes;
-  }
-});
-
-/** What reading the image of a tree must give, inodes left out. */
-function expectedOf(tree: Tree): Omit<ReadNode, 'inode'>[] {
-  const expected: Omit<ReadNode, 'inode'>[] = [];
-  for (const { path, node } of walkTree(tree)) {
-    if (node.kind === 'special') continue;
-    expected.push({ path: readablePath(path), kind: node.kind, ...expectedNode(node) });
-  }
-  return expected;
-}
-
-function expectedNode(
-  node: Exclude<Node, SpecialNode>,
-): Pick<ReadNode, 'size' | 'sha256' | 'target'> {
-  switch (node.kind) {
-    case 'file':
-      return { size: node.content.size, sha256: hexOf(node.content.digest) };
-    case 'directory':
-      return { size: [...node.entries.values()].filter(({ kind }) => kind !== 'special').length };
-    case 'symlink':
-      return { size: encodeName(node.target).length, target: readable(node.target) };
-  }
-}
-
-function readablePath(path: string): string {
-  return path.split('/').map(readable).join('/');
-}
-
-/** As the independent reader shows names. */
-function readable(name: string): string {
-  const bytes = Buffer.from(encodeName(name));
-  if (bytes.toString() === name) return name;
-  return Array.from(bytes, (byte) =>
-    byte < 0x80 ? String.fromCharCode(byte) : `\\x${byte.toString(16)}`,
-  ).join('');
-}
-
-/** Few names, of all kinds; a pool of files, so that some are hard links. */
-function anyTree(): fc.Arbitrary<Tree> {
-  const name = fc.oneof(
-    fc.constantFrom(
-      'a',
-      'b',
-      'B',
-      'žluť',
-      '日本語',
-      '\u{1f600}',
-      '\uff5e',
-      '__proto__',
-      '.x',
-      'x'.repeat(255),
-    ),
-    fc
-      .uint8Array({ minLength: 1, maxLength: 6 })
-      .map((bytes) => decodeName(bytes.map((byte) => (byte === 0 || byte === 0x2f ? 0xff : byte))))
-      .filter((text) => text !== '.' && text !== '..'),
-  );
-  const pool = [0, 1, 511, 512, 513, 1024].map((size) => fileOfBytes(bytesOf(size, size)));
-  const leaf: fc.Arbitrary<Node> = fc.oneof(
-    fc.constantFrom(...pool),
-    fc.uint8Array({ maxLength: 1500 }).map((bytes) => fileOfBytes(bytes)),
-    name.map((target) => symlink(`../${target}`)),
-    fc.constant({ ...fifo }),
-  );
-  const { node } = fc.letrec<{ node: Node; folder: Node }>((tie) => ({
-    node: fc.oneof({ depthSize: 'small' }, leaf, tie('folder')),
-    folder: fc
-      .array(fc.tuple(name, tie('node')), { maxLength: 6 })
-      .map((named) => directory(new Map(named))),
-  }));
-  return fc
-    .array(fc.tuple(name, node), { maxLength: 8 })
-    .map((named) => ({ root: directory(new Map(named)) }));
-}

@@ -1,8 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { attemptToRead, isUnread } from '../../../src/sbom/damaged.ts';
 import { readBerkeleyBlobs } from '../../../src/sbom/rpm/berkeley.ts';
 import { readRpmHeader } from '../../../src/sbom/rpm/header.ts';
@@ -10,6 +7,7 @@ import { readRpmManifest } from '../../../src/sbom/rpm/manifest.ts';
 import { readNdbBlobs } from '../../../src/sbom/rpm/ndb.ts';
 import { readSqliteBlobs } from '../../../src/sbom/rpm/sqlite.ts';
 import type { SyncAccess } from '../../../src/tree/access.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import {
   accessOf,
   berkeleyDatabase,
@@ -19,15 +17,7 @@ import {
   sqliteDatabase,
 } from './databases.ts';
 
-let folder = '';
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'osv-convert-sbom-'));
-});
-
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
-});
+const folder = temporaryFolder('sbom');
 
 const few: readonly RpmPackage[] = [
   { name: 'glibc', version: '2.38', release: '9.azl3', architecture: 'x86_64', padding: 20 },

@@ -3,13 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { errorCodeOf } from '../../../src/error.ts';
 import { flatten } from '../../../src/tree/flatten.ts';
 import { lookup } from '../../../src/tree/lookup.ts';
-import type { Tree } from '../../../src/tree/tree.ts';
-import { walkTree } from '../../../src/tree/walk.ts';
-import { digestOf, parseDiffID } from '../../../store/index.ts';
 import {
   directory,
   file,
-  hardlink,
   type LayerItem,
   opaque,
   special,
@@ -17,26 +13,10 @@ import {
   whiteout,
 } from '../../support/layers.ts';
 import { listTree } from '../../support/list-tree.ts';
-import { readTar } from '../../support/read-tar.ts';
-import { archive, member } from '../../support/tar-builder.ts';
 import { flattenNaively } from './flatten-oracle.ts';
+import { failure, listing, root } from './flattened.ts';
 import { layers } from './layer-index.ts';
 import { randomLayers } from './random-layers.ts';
-
-function listing(...items: readonly (readonly LayerItem[])[]): string[] {
-  return listTree(flatten(layers(...items)))
-    .trimEnd()
-    .split('\n');
-}
-
-function failure(...items: readonly (readonly LayerItem[])[]): unknown {
-  try {
-    flatten(layers(...items));
-  } catch (error) {
-    return error;
-  }
-  return undefined;
-}
 
 /** `before` and `after` the rest of its layer. */
 function atEitherPlace(marker: LayerItem, rest: readonly LayerItem[]): LayerItem[][] {
@@ -45,8 +25,6 @@ function atEitherPlace(marker: LayerItem, rest: readonly LayerItem[]): LayerItem
     [...rest, marker],
   ];
 }
-
-const root = 'd 0755 0 /';
 
 describe('flatten', () => {
   test('gives an empty root when there is no layer', () => {
@@ -231,253 +209,6 @@ describe('flatten, opaque markers', () => {
       root,
       'd 0755 0 /a',
     ]);
-  });
-});
-
-describe('flatten, hard links', () => {
-  function sameNode(a: string, b: string, ...items: readonly (readonly LayerItem[])[]): boolean {
-    const tree = flatten(layers(...items));
-    const node = lookup(tree, a)?.node;
-    return node?.kind === 'file' && node === lookup(tree, b)?.node;
-  }
-
-  test('share one node when the target is in the same or a lower layer', () => {
-    expect(sameNode('/a', '/b', [file('a', '1'), hardlink('b', 'a')])).toBe(true);
-    expect(sameNode('/a', '/b', [file('a', '1')], [hardlink('b', 'a')])).toBe(true);
-    expect(sameNode('/a', '/c', [file('a', '1'), hardlink('b', 'a')], [hardlink('c', 'b')])).toBe(
-      true,
-    );
-  });
-
-  test('mean the file of their own layer when a lower one has the name too', () => {
-    expect(listing([file('a', '1')], [file('a', '22'), hardlink('b', 'a')])).toEqual([
-      root,
-      '- 0644 2 /a',
-      '- 0644 2 /b',
-    ]);
-  });
-
-  test('keep the old bytes when the target is modified above (go-containerregistry#2002)', () => {
-    const lower = [file('a', '1'), hardlink('b', 'a')];
-    expect(listing(lower, [file('a', '22')])).toEqual([root, '- 0644 2 /a', '- 0644 1 /b']);
-    expect(listing([file('a', '1')], [hardlink('b', 'a'), file('a', '22')])).toEqual([
-      root,
-      '- 0644 2 /a',
-      '- 0644 1 /b',
-    ]);
-  });
-
-  test('survive when the target is removed in the layer of the link or above', () => {
-    expect(listing([file('a', '1')], [hardlink('b', 'a'), whiteout('a')])).toEqual([
-      root,
-      '- 0644 1 /b',
-    ]);
-    expect(listing([file('a', '1'), hardlink('b', 'a')], [whiteout('a')])).toEqual([
-      root,
-      '- 0644 1 /b',
-    ]);
-  });
-
-  test('follow links in the parents of their target, not at its end', () => {
-    expect(
-      listing([file('usr/lib/a', '1'), symlink('lib', 'usr/lib')], [hardlink('b', 'lib/a')]),
-    ).toContain('- 0644 1 /b');
-    expect(listing([symlink('s', 'nowhere'), hardlink('b', 's')])).toContain(
-      'l 0777 0 /b -> nowhere',
-    );
-  });
-
-  test('leave the file as it is when they name themselves', () => {
-    expect(listing([file('a', '1')], [hardlink('a', 'a')])).toEqual([root, '- 0644 1 /a']);
-  });
-
-  test.each([
-    ['is nowhere', [hardlink('b', 'a')]],
-    ['only comes later', [hardlink('b', 'a'), file('a', '1')]],
-    ['is a directory', [directory('a'), hardlink('b', 'a')]],
-    ['is the root', [hardlink('b', '')]],
-    ['is hidden before the link', [whiteout('lower'), hardlink('b', 'lower')]],
-  ])('are refused, with path and layer named, when the target %s', (_, layer) => {
-    const error = failure([file('lower', '1')], layer);
-    expect(errorCodeOf(error)).toBe('LAYER_CORRUPT');
-    expect(String(error)).toContain('at "b"');
-    expect(String(error)).toContain(layers([], layer)[1]?.diffID);
-  });
-});
-
-describe('flatten, links in parents', () => {
-  test('are followed inside the root, absolute or relative (go-containerregistry#2238)', () => {
-    const lower = [
-      directory('usr/lib'),
-      symlink('lib', 'usr/lib'),
-      symlink('usr/abs', '/usr/lib'),
-      symlink('usr/up', '../../../../usr/lib'),
-    ];
-    const lines = listing(lower, [file('lib/a', ''), file('usr/abs/b', ''), file('usr/up/c', '')]);
-    expect(lines.filter((line) => line.startsWith('-'))).toEqual([
-      '- 0644 0 /usr/lib/a',
-      '- 0644 0 /usr/lib/b',
-      '- 0644 0 /usr/lib/c',
-    ]);
-  });
-
-  test('have their folder made when they dangle', () => {
-    expect(listing([symlink('run', '/var/run')], [file('run/pid', '')])).toEqual([
-      root,
-      'l 0777 0 /run -> /var/run',
-      'd 0755 0 /var',
-      'd 0755 0 /var/run',
-      '- 0644 0 /var/run/pid',
-    ]);
-  });
-
-  test('are followed for whiteouts too', () => {
-    const lower = [file('usr/lib/x', ''), symlink('lib', 'usr/lib')];
-    expect(listing(lower, [whiteout('lib/x')])).not.toContain('- 0644 0 /usr/lib/x');
-  });
-
-  test('are replaced when a layer brings a directory of their name', () => {
-    const lower = [file('usr/lib/x', ''), symlink('lib', 'usr/lib')];
-    expect(listing(lower, [directory('lib'), file('lib/y', '')])).toEqual([
-      root,
-      'd 0755 0 /lib',
-      '- 0644 0 /lib/y',
-      'd 0755 0 /usr',
-      'd 0755 0 /usr/lib',
-      '- 0644 0 /usr/lib/x',
-    ]);
-  });
-
-  test('are refused when they loop', () => {
-    const loop = [symlink('a', 'b'), symlink('b', 'a')];
-    expect(errorCodeOf(failure(loop, [file('a/x', '')]))).toBe('LAYER_CORRUPT');
-  });
-
-  test('are refused when their target is longer than a path can be', () => {
-    const long = [symlink('a', 'x/'.repeat(500_000))];
-    expect(errorCodeOf(failure(long, [file('a/x', '')]))).toBe('LAYER_CORRUPT');
-  });
-});
-
-describe('flatten, names that would leave the tree', () => {
-  /** The tree as text, every component of which is a plain name. */
-  const inside = (tree: Tree) => {
-    for (const { path } of walkTree(tree)) {
-      expect(path).toMatch(/^\/$|^(\/(?!\.{1,2}(\/|$))[^/\0]+)+$/u);
-    }
-    return listTree(tree);
-  };
-
-  test('end at the root when a link above it is in their parents (undock#461)', () => {
-    for (const target of ['../../../../tmp', '/../tmp', '/tmp', 'd/../../../tmp']) {
-      for (const split of [1, 2]) {
-        const items = [directory('d'), symlink('d/l', target), file('d/l/out', 'x')];
-        const layered = layers(items.slice(0, split + 1), items.slice(split + 1));
-        const text = inside(flatten(layered));
-        expect(text).toContain('- 0644 1 /tmp/out\n');
-        expect(text).toContain(`l 0777 0 /d/l -> ${target}\n`);
-      }
-    }
-  });
-
-  test('end at the root when a chain of links climbs (undock#461)', () => {
-    const chain = [
-      directory('d'),
-      symlink('d/a', '..'),
-      symlink('d/b', 'a/..'),
-      symlink('d/c', 'b/../..'),
-    ];
-    const tree = flatten(layers(chain, [file('d/c/d/b/out', 'x')]));
-    expect(inside(tree)).toContain('- 0644 1 /out\n');
-  });
-
-  test('are refused as targets of hard links that only the host has (umoci#27)', () => {
-    const escapes: readonly (readonly LayerItem[])[] = [
-      [hardlink('a', 'etc/passwd')],
-      [symlink('etc', '/etc'), hardlink('a', 'etc/passwd')],
-      [symlink('up', '../../../../etc'), hardlink('a', 'up/passwd')],
-    ];
-    for (const layer of escapes) {
-      expect(errorCodeOf(failure(layer))).toBe('LAYER_CORRUPT');
-      expect(errorCodeOf(failure(layer.slice(0, -1), layer.slice(-1)))).toBe('LAYER_CORRUPT');
-    }
-  });
-
-  test('replace a link, and do not follow it, when it is the last of the path (umoci#27)', () => {
-    const link = [directory('t', { mode: 0o700 }), file('t/x', '22'), symlink('a', '/t')];
-    const kept = ['d 0700 0 /t', '- 0644 2 /t/x'];
-    expect(listing(link, [file('a', '1')])).toEqual([root, '- 0644 1 /a', ...kept]);
-    expect(listing(link, [directory('a')])).toEqual([root, 'd 0755 0 /a', ...kept]);
-    expect(listing(link, [hardlink('a', 't/x')])).toEqual([root, '- 0644 2 /a', ...kept]);
-    expect(listing(link, [whiteout('a')])).toEqual([root, ...kept]);
-    const linked = [symlink('l', '/t'), hardlink('a', 'l'), file('a', '1')];
-    expect(listing(linked)).toEqual([root, '- 0644 1 /a', 'l 0777 0 /l -> /t']);
-  });
-
-  test('hide nothing outside when whiteouts and opaque markers stand behind links', () => {
-    const lower = [directory('d'), symlink('d/up', '../../..'), file('kept', ''), file('gone', '')];
-    expect(inside(flatten(layers(lower, [whiteout('d/up/gone')])))).toBe(
-      ['d 0755 0 /', 'd 0755 0 /d', 'l 0777 0 /d/up -> ../../..', '- 0644 0 /kept', ''].join('\n'),
-    );
-    expect(inside(flatten(layers(lower, [opaque('d/up')])))).toBe('d 0755 0 /\n');
-  });
-
-  test('stay inside, or are refused, for any names and targets in tars', () => {
-    const part = fc.constantFrom('..', '.', '', 'a', 'b', 'c');
-    const name = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/'));
-    const drawn = fc.tuple(fc.constantFrom('0', '1', '2', '5'), name, name);
-    const diffID = parseDiffID(digestOf(new Uint8Array()));
-    let kept = 0;
-    fc.assert(
-      fc.property(fc.array(drawn, { maxLength: 6 }), (members) => {
-        const tar = archive(
-          ...members.map(([type, at, linkname]) => member({ type, name: at || 'd', linkname })),
-        );
-        try {
-          inside(flatten([{ diffID, size: tar.length, entries: readTar(tar) }]));
-          kept += 1;
-        } catch (error) {
-          if (errorCodeOf(error) !== 'LAYER_CORRUPT') throw error;
-        }
-      }),
-      { numRuns: 1000, seed: 20_250_102 },
-    );
-    expect(kept).toBeGreaterThan(100);
-  });
-});
-
-describe('flatten, parents that are no folders', () => {
-  test('gives way when the file is of a lower layer', () => {
-    expect(listing([file('a', '1')], [file('a/b', '')])).toEqual([
-      root,
-      'd 0755 0 /a',
-      '- 0644 0 /a/b',
-    ]);
-  });
-
-  test('refuses the layer when the file is its own', () => {
-    expect(errorCodeOf(failure([file('a', '1'), file('a/b', '')]))).toBe('LAYER_CORRUPT');
-  });
-
-  test('refuses the layer when the root is a file', () => {
-    expect(errorCodeOf(failure([file('', '1')]))).toBe('LAYER_CORRUPT');
-  });
-
-  test('refuses folders in folders when there are more than any path can name', () => {
-    expect(listing([directory('d/'.repeat(2048).slice(0, -1))])).toHaveLength(2049);
-    const error = failure([directory('d/'.repeat(2049).slice(0, -1))]);
-    expect(errorCodeOf(error)).toBe('LAYER_LIMIT');
-    // Each layer could add as much again behind a link.
-    const deep = [directory('d/'.repeat(1500).slice(0, -1)), symlink('l', 'd/'.repeat(1500))];
-    expect(errorCodeOf(failure(deep, [file(`l/${'d/'.repeat(1500)}x`, '')]))).toBe('LAYER_LIMIT');
-  });
-
-  test('refuses to follow links without end when few bytes of a layer would take hours', () => {
-    const chain = Array.from({ length: 40 }, (_, at) =>
-      symlink(`l${at}`, `${'./'.repeat(2040)}${at === 0 ? 'd' : `l${at - 1}`}`),
-    );
-    const behind = Array.from({ length: 2000 }, (_, at) => file(`l39/d${at}/f`, ''));
-    expect(errorCodeOf(failure([directory('d'), ...chain, ...behind]))).toBe('LAYER_LIMIT');
   });
 });
 
