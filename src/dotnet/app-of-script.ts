@@ -1,7 +1,8 @@
 import { readElf } from '../elf/read.ts';
-import { baseName, type Command, inits, pathFrom } from './command.ts';
+import { baseName, type Command, pathFrom } from './command.ts';
 import { type Files, isDirectory, isFile } from './files.ts';
 import { readShellWords, type ShellWord } from './shell-words.ts';
+import { inits, userSwitches } from './wrappers.ts';
 
 /** The command of a script that starts a .NET app. */
 export interface ScriptStart {
@@ -24,7 +25,6 @@ const scriptCap = 64 << 10;
 
 /** Words before a command that leave what it starts as it is. */
 const before = new Set(['exec', 'nohup', 'then', 'do', 'else', '{', '(', 'time']);
-const asUser = new Set(['gosu', 'su-exec']);
 
 /**
  * The last command of a script that starts an app of the image. It is for a hint: conditions, loops and what
@@ -95,7 +95,7 @@ function startOf(
   for (; at < words.length; at += 1) {
     const { text, assigns } = words[at] ?? { text: '' };
     if (assigns !== undefined) env.set(assigns, text.slice(assigns.length + 1));
-    else if (asUser.has(baseName(text))) at += 1;
+    else if (userSwitches.has(baseName(text))) at += 1;
     else if (!before.has(text) && !inits.has(baseName(text)) && text !== '--') break;
   }
   const [program = '', ...args] = words.slice(at).map(({ text }) => text);

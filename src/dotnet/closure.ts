@@ -1,15 +1,19 @@
 import type { Elf } from '../elf/elf.ts';
 import { readElf } from '../elf/read.ts';
 import { folderOf } from './command.ts';
-import { type Files, isFile } from './files.ts';
+import type { Files } from './files.ts';
 import { problemOfElf } from './installed.ts';
 import { kernelSonames, libraryFoldersOf } from './sonames.ts';
 
 /** A program or library that will be loaded. */
-export interface Binary {
-  readonly files: Files;
+export interface Binary extends LibraryPlace {
   /** Absolute, in `files`. */
   readonly path: string;
+  /**
+   * The folder of which all goes into the guest with it, and lies there as it does here: `''` is all there
+   * is. Absent for what goes there alone, to another place.
+   */
+  readonly along?: string;
   /** True when nothing runs without it; what it needs is then required too. */
   readonly required: boolean;
 }
@@ -57,18 +61,21 @@ export function closeOverLibraries(
         continue;
       }
       seen.add(soname);
+      const queue = binary.required ? required : optional;
       const own = besideIt(binary, elf, soname);
-      const library = own === undefined ? findLibrary(places, soname) : undefined;
-      const path = own ?? library?.path;
-      if (library !== undefined) {
-        found.set(soname, library);
+      if (own !== undefined && goesAlong(binary, own)) {
+        queue.push({ ...binary, path: own });
+        continue;
       }
-      if (path === undefined) {
+      const library = findFor(binary, own, places, soname);
+      if (library === undefined) {
         missing.set(soname, { soname, neededBy: binary.path, required: binary.required });
-      } else {
-        const queue = binary.required ? required : optional;
-        queue.push({ files: library?.files ?? binary.files, path, required: binary.required });
+        continue;
       }
+      found.set(soname, library);
+      const { from, files, path } = library;
+      const along = from === 'image' ? { along: '' } : {};
+      queue.push({ from, files, path, required: binary.required, ...along });
     }
   }
   return { found: [...found.values()], missing: [...missing.values()] };
@@ -80,11 +87,43 @@ function* oneAfterOther<T>(first: Iterable<T>, second: Iterable<T>): Generator<T
   yield* second;
 }
 
-/** OSv follows DT_RUNPATH and replaces `$ORIGIN`, and no other of the loader's variables. */
+/**
+ * OSv follows DT_RUNPATH and replaces `$ORIGIN`, and no other of the loader's variables. The path is
+ * absolute, without links.
+ */
 function besideIt({ files, path }: Binary, elf: Elf, soname: string): string | undefined {
-  return elf.runpath
-    .map((folder) => `${folder.replaceAll('$ORIGIN', folderOf(path))}/${soname}`)
-    .find((candidate) => candidate.startsWith('/') && isFile(files, candidate));
+  for (const folder of elf.runpath) {
+    const candidate = `${folder.replaceAll('$ORIGIN', folderOf(path))}/${soname}`;
+    const found = candidate.startsWith('/') ? files.find(candidate) : undefined;
+    if (found?.kind === 'file') return found.path;
+  }
+  return undefined;
+}
+
+function goesAlong({ along }: Binary, own: string): boolean {
+  return along !== undefined && own.startsWith(`${along}/`);
+}
+
+/**
+ * What the image has wins, as everywhere. Of the place of the binary it is the one that its own loader would
+ * take; in the guest, where the folder of that is missing, it is found in /usr/lib.
+ */
+function findFor(
+  { from, files }: Binary,
+  own: string | undefined,
+  places: readonly LibraryPlace[],
+  soname: string,
+): FoundLibrary | undefined {
+  const at = places.findIndex((place) => place.from === from);
+  if (own === undefined || at === -1 || !isLoadable(files, own, soname)) {
+    return findLibrary(places, soname);
+  }
+  return findLibrary(places.slice(0, at), soname) ?? { from, files, soname, path: own };
+}
+
+function isLoadable(files: Files, path: string, soname: string): boolean {
+  const elf = files.read(path, readElf);
+  return elf?.kind === 'elf' && problemOfElf(elf, soname, files.architecture) === undefined;
 }
 
 /** A library of this name for the processor of its place and glibc, in the first place that has one. */
@@ -100,12 +139,7 @@ export function findLibrary(
     const { files } = place;
     for (const folder of libraryFoldersOf(files.architecture)) {
       const candidate = files.find(`${folder}/${soname}`);
-      const elf = candidate?.kind === 'file' ? files.read(candidate.path, readElf) : undefined;
-      if (
-        candidate &&
-        elf?.kind === 'elf' &&
-        problemOfElf(elf, soname, files.architecture) === undefined
-      ) {
+      if (candidate?.kind === 'file' && isLoadable(files, candidate.path, soname)) {
         return { ...place, soname, path: candidate.path };
       }
     }

@@ -8,14 +8,11 @@ export interface Command {
   readonly env: ReadonlyMap<string, string>;
   /** How the image put it, for messages. */
   readonly shown: string;
-  /** A sentence for each script that was taken apart. */
+  /** A sentence for each script that was taken apart, and each program that was left out. */
   readonly unwrapped: readonly string[];
 }
 
 export const shells = new Set(['sh', 'bash', 'dash', 'ash', 'zsh', 'busybox']);
-
-/** Programs that only start another one and reap zombies. */
-export const inits = new Set(['tini', 'tini-static', 'dumb-init', 'catatonit']);
 
 export function absolute(directory: string): string {
   return directory.startsWith('/') ? directory : `/${directory}`;
@@ -35,5 +32,5 @@ export function pathFrom(
   { workingDirectory }: Pick<Command, 'workingDirectory'>,
   name: string,
 ): string {
-  return name.startsWith('/') ? name : `${workingDirectory}/${name}`;
+  return name.startsWith('/') ? name : `${workingDirectory.replace(/\/+$/, '')}/${name}`;
 }

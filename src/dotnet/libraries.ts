@@ -1,7 +1,7 @@
 import { ConvertError } from '../error.ts';
 import type { DotnetApp } from './app.ts';
 import { type Architecture, ridsOf } from './architecture.ts';
-import type { ChosenRuntime } from './choose.ts';
+import type { ChosenRuntime, RuntimeOrigin } from './choose.ts';
 import {
   type Binary,
   closeOverLibraries,
@@ -16,6 +16,7 @@ import { hostFilesFor } from './host-files.ts';
 import { findIcu, isInvariant } from './icu.ts';
 import { baseFramework } from './installed.ts';
 import { isMuslSystem } from './musl.ts';
+import { onRuntime } from './on-runtime.ts';
 import { debianPackages, opensslPairs } from './sonames.ts';
 
 /** The native libraries an app and its runtime need and the image does not have. */
@@ -61,13 +62,14 @@ export function planLibraries(
   ];
   const openssl = findOpenssl(app, places);
   // The image had its own, which cannot be used.
-  const icu = app.musl && app.needsRuntime && !isInvariant(app) ? findIcu(places) : [];
+  const wantsIcu = app.musl && app.needsRuntime && !isInvariant(onRuntime(app, runtime));
+  const icu = wantsIcu ? findIcu(places) : [];
   const opened = [...openssl, ...icu];
   const binaries = [
     ...(runtime === undefined ? [] : binariesOfRuntime(runtime)),
     ...binariesOfApp(app, image),
-    ...opened.map(({ files, path }) => ({ files, path, required: false })),
-    ...added.filter(isLibrary).map((path) => ({ files: image, path, required: false })),
+    ...opened.map(binaryOf),
+    ...added.filter(isLibrary).map((path) => binaryOfImage(image, path, false)),
   ];
   const { found, missing } = closeOverLibraries(binaries, places);
   const required = missing.find((library) => library.required);
@@ -96,10 +98,7 @@ export function librariesOfRuntime(
   );
   const opened = [...opensslPairs.flatMap((pair) => findPair(places, pair)), ...findIcu(places)];
   const { found, missing } = closeOverLibraries(
-    [
-      ...binariesOfRuntime(runtime),
-      ...opened.map(({ files, path }) => ({ files, path, required: false })),
-    ],
+    [...binariesOfRuntime(runtime), ...opened.map(binaryOf)],
     places,
   );
   const all = new Map([...found, ...opened].map((library) => [library.soname, library]));
@@ -158,14 +157,31 @@ function overridingPair(env: ReadonlyMap<string, string>): readonly (readonly st
   return version === undefined ? [] : [[`libssl.so.${version}`, `libcrypto.so.${version}`]];
 }
 
-function binariesOfRuntime({ files, path, parts }: ChosenRuntime): Binary[] {
+function binariesOfRuntime({ from, files, path, parts }: ChosenRuntime): Binary[] {
+  const place = placeOf(from);
+  const whole = { from: place, files, along: place === 'image' ? '' : path };
   const folders = parts
     .filter((part) => part.startsWith('host/') || part.startsWith(`shared/${baseFramework}/`))
     .map((part) => `${path}/${part}`);
   return [
-    { files, path: `${path}/dotnet`, required: true },
-    ...folders.flatMap((folder) => librariesIn(files, folder)),
+    { ...whole, path: `${path}/dotnet`, required: true },
+    ...folders.flatMap((folder) =>
+      librariesIn(files, folder).map((library) => ({ ...whole, ...library })),
+    ),
   ];
+}
+
+function placeOf(from: RuntimeOrigin): LibraryPlace['from'] {
+  if (from === 'image') return from;
+  return from === 'host' || from === 'folder' ? 'host' : 'reference';
+}
+
+function binaryOf({ from, files, path }: FoundLibrary): Binary {
+  return { from, files, path, required: false, ...(from === 'image' && { along: '' }) };
+}
+
+function binaryOfImage(files: Files, path: string, required: boolean): Binary {
+  return { from: 'image', files, path, required, along: '' };
 }
 
 function binariesOfApp(app: DotnetApp, files: Files): Binary[] {
@@ -173,18 +189,19 @@ function binariesOfApp(app: DotnetApp, files: Files): Binary[] {
   // The apphost of a framework-dependent app is not what is started.
   const starts = app.kind !== 'framework-dependent';
   return [
-    ...(starts ? [{ files, path: app.executable, required: true }] : []),
+    ...(starts ? [binaryOfImage(files, app.executable, true)] : []),
     ...[folder, ...ridsOf(app.architecture).map((rid) => `${folder}/runtimes/${rid}/native`)]
       .filter((path) => path !== '')
-      .flatMap((path) => librariesIn(files, path)),
+      .flatMap((path) => librariesIn(files, path))
+      .map(({ path, required }) => binaryOfImage(files, path, required)),
   ];
 }
 
-function librariesIn(files: Files, folder: string): Binary[] {
+function librariesIn(files: Files, folder: string): Pick<Binary, 'path' | 'required'>[] {
   return files
     .list(folder)
     .filter((name) => name.endsWith('.so') && !neverLoaded.test(name))
-    .map((name) => ({ files, path: `${folder}/${name}`, required: vital.test(name) }));
+    .map((name) => ({ path: `${folder}/${name}`, required: vital.test(name) }));
 }
 
 function libraryMissing(

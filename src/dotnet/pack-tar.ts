@@ -1,6 +1,7 @@
 import { tarEnd, tarHeader, tarPadding } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
 import type { PackEntry, PackPlan } from './pack.ts';
+import { settle } from './settle.ts';
 
 const chunkSize = 1 << 20;
 
@@ -18,6 +19,7 @@ type Failure = (found: string) => ConvertError;
 /**
  * The plan as an uncompressed tar. The same files give the same bytes, on every host. It ends only when
  * all files are still what was planned: an update of the host meanwhile leaves no mixture of two runtimes.
+ * So that each change shows, files that changed just now are left to settle first.
  * @throws ConvertError `RUNTIME_NOT_FOUND`, or what `failure` makes of it, when a file was changed since it
  * was planned; StoreError `STORE_CORRUPT` when one in the store is damaged.
  */
@@ -25,6 +27,7 @@ export async function* packTar(
   plan: Pick<PackPlan, 'entries'>,
   { signal, failure = runtimeChanged }: PackTarOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  await settle(plan.entries.flatMap(changedOf), signal);
   for (const entry of plan.entries) {
     signal?.throwIfAborted();
     switch (entry.kind) {
@@ -51,6 +54,10 @@ export async function* packTar(
 }
 
 type FileEntry = Extract<PackEntry, { kind: 'file' }>;
+
+function changedOf(entry: PackEntry): readonly number[] {
+  return entry.kind === 'file' && entry.changed !== undefined ? [entry.changed] : [];
+}
 
 async function* bytesOf(
   { source, files, size }: FileEntry,

@@ -1,8 +1,8 @@
 import { ConvertError } from '../error.ts';
-import type { RollForward } from './app.ts';
+import { type Invalid, shown, stringMember } from './config-members.ts';
 import { type Files, readWhole } from './files.ts';
 import { type JsonObject, objectOf, parseHostJson } from './json.ts';
-import { parseRollForward, rollForwardOfNumber, rollForwards } from './roll-forward-names.ts';
+import { openChoiceReader, type RollForwardChoice } from './roll-forward-choice.ts';
 import { type FrameworkVersion, requestedVersion } from './version.ts';
 
 /** What the host takes from an `*.runtimeconfig.json` (dotnet/runtime, runtime_config.cpp). */
@@ -31,11 +31,6 @@ export interface FrameworkRequest extends RollForwardChoice {
   readonly name: string;
   /** As it is written; what is no version is lower than all that are (`requestedVersion`). */
   readonly version: FrameworkVersion;
-}
-
-interface RollForwardChoice {
-  readonly rollForward?: RollForward;
-  readonly applyPatches?: boolean;
 }
 
 /**
@@ -97,8 +92,6 @@ export function parseRuntimeConfig(
     : invalid(`found the property ${taken}, which the host sets itself, wanted none of that name`);
 }
 
-type Invalid = (problem: string, cause?: unknown) => never;
-
 function readAsFarAsPossible(read: () => void): void {
   try {
     read();
@@ -112,8 +105,7 @@ function openReader(path: string, invalid: Invalid) {
   const frameworks: FrameworkRequest[] = [];
   const includedFrameworks: IncludedFramework[] = [];
   const properties = new Map<string, string>();
-  /** Which generation of roll-forward settings was used so far: it may be only one. */
-  const generations = new Set<string>();
+  const readChoice = openChoiceReader(invalid);
   let settings: RollForwardChoice = {};
   let tfm: string | undefined;
   let frameworkDependent = false;
@@ -138,10 +130,10 @@ function openReader(path: string, invalid: Invalid) {
   function readOptions(options: JsonObject): void {
     for (const [name, property] of propertiesOf(options)) properties.set(name, property);
     requireProbingPaths(options.get('additionalProbingPaths'));
-    readSettings(options, (choice) => {
+    readChoice(options, (choice) => {
       settings = { ...settings, ...choice };
     });
-    tfm = stringOf(options, 'tfm') ?? tfm;
+    tfm = stringMember(options, 'tfm', invalid) ?? tfm;
     const single = options.get('framework');
     if (single !== undefined) {
       frameworkDependent = true;
@@ -189,51 +181,10 @@ function openReader(path: string, invalid: Invalid) {
   function requestOf(value: unknown): FrameworkRequest {
     const { name, version } = nameAndVersion(value);
     let own = settings;
-    readSettings(objectOf(value) ?? new Map(), (choice) => {
+    readChoice(objectOf(value) ?? new Map(), (choice) => {
       own = { ...own, ...choice };
     });
     return { name, version: requestedVersion(version), ...own };
-  }
-
-  function readSettings(members: JsonObject, take: (choice: RollForwardChoice) => void): void {
-    const rollForward = stringOf(members, 'rollForward');
-    if (rollForward !== undefined) {
-      const wanted = rollForwards.join(', ');
-      const chosen = parseRollForward(rollForward);
-      take({
-        rollForward: chosen ?? invalid(`found rollForward ${shown(rollForward)}, wanted ${wanted}`),
-      });
-      useGeneration('rollForward');
-    }
-    // Whatever is not `true` the host takes for `false`.
-    if (members.has('applyPatches')) {
-      take({ applyPatches: members.get('applyPatches') === true });
-      useGeneration('rollForwardOnNoCandidateFx or applyPatches');
-    }
-    const number = members.get('rollForwardOnNoCandidateFx');
-    if (number !== undefined) {
-      take({
-        rollForward: Number.isInteger(number)
-          ? rollForwardOfNumber(Number(number))
-          : invalid(`found rollForwardOnNoCandidateFx ${shown(number)}, wanted 0, 1 or 2`),
-      });
-      useGeneration('rollForwardOnNoCandidateFx or applyPatches');
-    }
-  }
-
-  function useGeneration(name: string): void {
-    const other = [...generations].find((used) => used !== name);
-    if (other !== undefined) {
-      invalid(`found both ${other} and ${name}, wanted settings of one generation`);
-    }
-    generations.add(name);
-  }
-
-  function stringOf(members: JsonObject, name: string): string | undefined {
-    const value = members.get(name);
-    return value === undefined || typeof value === 'string'
-      ? value
-      : invalid(`found ${shown(value)} as "${name}", wanted a string`);
   }
 
   function propertiesOf(options: JsonObject): [string, string][] {
@@ -263,8 +214,4 @@ function openReader(path: string, invalid: Invalid) {
     properties,
   });
   return { read, config };
-}
-
-function shown(value: unknown): string {
-  return JSON.stringify(value).slice(0, 200);
 }

@@ -2,6 +2,7 @@ import type { AppTraits } from './app.ts';
 import { type Architecture, architectureNames } from './architecture.ts';
 import type { Files } from './files.ts';
 import type { Assembly } from './metadata/assembly.ts';
+import { modelOf } from './model.ts';
 import { type AppParts, type Placed, partsOf } from './parts.ts';
 import type { RuntimeConfig } from './runtimeconfig.ts';
 
@@ -81,31 +82,6 @@ function languageOf({ references, types }: Assembly): {
   return helper === undefined
     ? { is: 'C#', because: 'has no marks of F# or Visual Basic: C#' }
     : { is: 'Visual Basic', because: `refers to ${helper}: Visual Basic` };
-}
-
-const serverParts = [
-  'Microsoft.AspNetCore.Server.Kestrel.Core.dll',
-  'Microsoft.AspNetCore.Hosting.dll',
-];
-
-function modelOf(
-  { names, place }: AppParts,
-  config: RuntimeConfig | undefined,
-): { readonly is: AppTraits['model']; readonly because?: string } {
-  const all = [...(config?.frameworks ?? []), ...(config?.includedFrameworks ?? [])];
-  const framework = all.find(({ name }) => name.startsWith('Microsoft.AspNetCore.'));
-  if (framework !== undefined) {
-    return {
-      is: 'aspnet',
-      because: `its runtimeconfig.json names ${framework.name}: ASP.NET Core`,
-    };
-  }
-  const part = serverParts.find((name) => names.has(name));
-  if (part !== undefined) return { is: 'aspnet', because: `${part} is in ${place}: ASP.NET Core` };
-  const host = 'Microsoft.Extensions.Hosting.dll';
-  return names.has(host)
-    ? { is: 'worker', because: `${host} is in ${place}, and nothing of ASP.NET Core: a worker` }
-    : { is: 'console' };
 }
 
 /** The SDK writes it for apps it trims, with a value that only a project says otherwise. */

@@ -1,23 +1,22 @@
 import { ConvertError } from '../error.ts';
 import type { ExecutionConfig } from '../oci/config.ts';
 import { entryPointHint } from './candidates.ts';
-import { absolute, baseName, type Command, inits, pathFrom } from './command.ts';
+import { absolute, baseName, type Command, pathFrom } from './command.ts';
 import type { Rootfs } from './description.ts';
 import { type Files, isDirectory } from './files.ts';
 import { type Script, scriptRefused } from './script.ts';
 import { readSimpleCommand } from './shell.ts';
+import { behindWrapper } from './wrappers.ts';
 
 /** Shells that understand a simple command alike. */
 const posixShells = new Set(['sh', 'bash', 'dash', 'ash']);
 
-const initOptionsWithValue = new Set(['-e', '-p', '-r', '--rewrite']);
-
-/** Scripts and init programs may start others; a variable may hold a script that starts itself. */
+/** Scripts and small programs may start others; a variable may hold a script that starts itself. */
 const maxNesting = 8;
 
 /**
  * The one program an image starts: Entrypoint then Cmd, with `/bin/sh -c` taken off where the script is
- * one simple command, and small init programs always.
+ * one simple command, and small programs that only start another.
  * @throws ConvertError `APP_NOT_FOUND` for an image that starts nothing, `SHELL_ENTRYPOINT` for a script
  * that is more than one simple command.
  */
@@ -50,10 +49,8 @@ function splitVariable(variable: string): [string, string] {
 
 function unwrap(command: Command, root: Rootfs, depth: number): Command {
   const { name, args, env } = command;
-  if (inits.has(baseName(name)) && args.length > 0 && depth < maxNesting) {
-    const [first = '', ...rest] = behindOptions(args);
-    return unwrap({ ...command, name: first, args: rest }, root, depth + 1);
-  }
+  const wrapped = depth < maxNesting ? behindWrapper(command) : undefined;
+  if (wrapped !== undefined) return unwrap(wrapped, root, depth + 1);
   const call = posixShells.has(baseName(name)) ? scriptOf(args) : undefined;
   if (call === undefined) return command;
   const simple = readSimpleCommand(call.script, {
@@ -103,13 +100,4 @@ function scriptOf(args: readonly string[]): Script | undefined {
   }
   const script = args[at];
   return isScript && script !== undefined ? { script, parameters: args.slice(at + 2) } : undefined;
-}
-
-/** The command among the words of an init program: behind its options and `--`. */
-function behindOptions(words: readonly string[]): readonly string[] {
-  let at = 0;
-  while (words[at]?.startsWith('-') && words[at] !== '--') {
-    at += initOptionsWithValue.has(words[at] ?? '') ? 2 : 1;
-  }
-  return words.slice(words[at] === '--' ? at + 1 : at);
 }

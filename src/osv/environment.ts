@@ -1,8 +1,9 @@
 import type { DotnetApp } from '../dotnet/app.ts';
 import { isInvariant } from '../dotnet/icu.ts';
+import { majorOf } from '../dotnet/major.ts';
 import { type MachineTraits, memorySettings } from './memory-settings.ts';
 import { type KernelTraits, runtimeSettings } from './runtime-settings.ts';
-import { majorOf, type Setting } from './setting.ts';
+import type { Setting } from './setting.ts';
 
 export interface EnvironmentEntry {
   readonly name: string;
@@ -111,13 +112,15 @@ function homeSetting({ aspnet }: App): Setting {
     : { names: ['HOME'], value: '/tmp', reason: 'the one folder that can be written' };
 }
 
-/** An image that asks for cultures cannot have its way without libicu: .NET ends at once. */
+/**
+ * An image that asks for cultures cannot have its way without libicu: .NET ends at once. Nor can one for .NET 8
+ * and older of which the runtimeconfig.json insists on them.
+ */
 function* cultureSettings(app: App, { icu }: EnvironmentOptions): Generator<Setting> {
   const names = ['DOTNET_SYSTEM_GLOBALIZATION_INVARIANT'];
   const isAsked = isInvariant(app);
-  if (!icu && !app.invariantGlobalization) {
-    const vital = isAsked ? {} : { vital: true as const };
-    yield { names, value: '1', reason: 'the image has no libicu', ...vital };
+  if (!icu && !isAsked) {
+    yield { names, value: '1', reason: 'the image has no libicu', vital: true };
   }
   // Alpine's images of .NET ask for invariant cultures because they have no libicu.
   if (icu && app.musl && isAsked && !app.invariantGlobalization) {

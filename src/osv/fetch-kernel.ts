@@ -99,7 +99,7 @@ function requireSame(known: Kernel, files: readonly KernelSourceFile[]): void {
       throw new ConvertError(
         'KERNEL_DIGEST_CHANGED',
         `fetching kernel ${known.name}: found ${name} with digest ${found}, wanted ${recorded.digest}, as it was before`,
-        { hint: `osv-convert kernel rm ${known.name} (if you trust the new one)` },
+        { hint: `if you trust the new one: osv-convert kernel rm ${known.name}` },
       );
     }
   }

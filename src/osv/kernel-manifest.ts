@@ -1,5 +1,6 @@
 import { digestOf, parseDigest } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
+import { ociManifestType } from '../oci/media-type.ts';
 import type { Kernel, KernelFile } from './kernel.ts';
 
 /**
@@ -8,7 +9,6 @@ import type { Kernel, KernelFile } from './kernel.ts';
  * copy it.
  */
 export const kernelArtifactType = 'application/vnd.osv-convert.kernel.v1';
-export const manifestMediaType = 'application/vnd.oci.image.manifest.v1+json';
 
 /** The bytes of the empty config (image-spec, manifest.md). */
 export const emptyConfig = new TextEncoder().encode('{}');
@@ -33,7 +33,7 @@ export function formatKernelManifest(kernel: KernelBuild): Uint8Array {
   const { architecture, version, symbols, tlsLimit } = kernel;
   const manifest = {
     schemaVersion: 2,
-    mediaType: manifestMediaType,
+    mediaType: ociManifestType,
     artifactType: kernelArtifactType,
     config: {
       mediaType: 'application/vnd.oci.empty.v1+json',

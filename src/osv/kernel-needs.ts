@@ -71,7 +71,7 @@ export function chooseKernel(
       'KERNEL_NOT_FOUND',
       'choosing a kernel: found none in the store, wanted one',
       {
-        hint: 'osv-convert kernel add loader.img loader-stripped.elf (or: osv-convert kernel fetch)',
+        hint: 'osv-convert kernel add loader.img loader-stripped.elf\nor: osv-convert kernel fetch',
       },
     );
   }
@@ -106,7 +106,7 @@ function unsuitable(
     'KERNEL_UNSUITABLE',
     `choosing a kernel: found ${found}, wanted one for ${needs.architecture}${symbols} that lacks nothing of that`,
     {
-      hint: `osv-convert kernel add loader.img loader-stripped.elf (or: ${fetchCommandFor(needs.architecture)})\nor take one all the same: --kernel NAME --force`,
+      hint: `osv-convert kernel add loader.img loader-stripped.elf\nor: ${fetchCommandFor(needs.architecture)}\nor take one all the same: --kernel NAME --force`,
     },
   );
 }

@@ -2,6 +2,7 @@ import { type Descriptor, digestOf, type Store } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
 import { parseLinks } from '../oci/links.ts';
 import { formatLocation, type Location, nameOf, parseLocation } from '../oci/location.ts';
+import { shellWord } from '../shell-word.ts';
 import { openSource } from '../source/open.ts';
 import type { RegistryOptions } from '../source/registry/registry.ts';
 import type { Source, SourceCallOptions } from '../source/source.ts';
@@ -55,7 +56,7 @@ async function layersOf(text: string, manifest: Uint8Array): Promise<readonly De
     throw new ConvertError(
       'KERNEL_INVALID',
       `pulling the kernel ${text}: found an artifact of type ${JSON.stringify(artifactType ?? 'index')}, wanted ${kernelArtifactType}`,
-      { hint: `osv-convert pull ${text} (if it is an image)` },
+      { hint: `if it is an image: osv-convert pull ${shellWord(text)}` },
     );
   }
   const place = { of: `the kernel ${text}`, hint: 'ask who pushed it for another' };

@@ -1,6 +1,7 @@
 import type { Descriptor, Digest, Store } from '../../store/index.ts';
 import { ConvertError } from '../error.ts';
-import { kernelArtifactType, manifestMediaType } from './kernel-manifest.ts';
+import { ociManifestType } from '../oci/media-type.ts';
+import { kernelArtifactType } from './kernel-manifest.ts';
 
 /** A kernel's entry in the store's index. */
 export interface KernelRef {
@@ -87,7 +88,7 @@ async function writeRef(store: Store, ref: KernelRef): Promise<void> {
     ...(origin !== undefined && { [originAnnotation]: origin }),
   };
   await store.refs.set(`${refPrefix}${name}`, {
-    mediaType: manifestMediaType,
+    mediaType: ociManifestType,
     digest,
     size,
     artifactType: kernelArtifactType,

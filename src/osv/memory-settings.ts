@@ -1,6 +1,7 @@
 import type { DotnetApp } from '../dotnet/app.ts';
+import { majorOf } from '../dotnet/major.ts';
 import { baseMemory, codeMemory } from './base-memory.ts';
-import { knobOf, majorOf, type Setting } from './setting.ts';
+import { knobOf, type Setting } from './setting.ts';
 
 /** A machine as far as it is known beforehand. */
 export interface MachineTraits {

@@ -1,5 +1,6 @@
 import type { DotnetApp } from '../dotnet/app.ts';
-import { knobOf, majorOf, type Setting } from './setting.ts';
+import { majorOf } from '../dotnet/major.ts';
+import { knobOf, type Setting } from './setting.ts';
 
 /** What a kernel has that settings depend on. */
 export interface KernelTraits {

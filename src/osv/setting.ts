@@ -1,4 +1,5 @@
 import type { DotnetApp } from '../dotnet/app.ts';
+import { majorOf } from '../dotnet/major.ts';
 
 /** A variable that the converter sets. */
 export interface Setting {
@@ -25,9 +26,4 @@ export function knobOf(app: Pick<DotnetApp, 'kind' | 'version'>, name: string): 
   if (app.kind === 'native-aot') return { names: [modern], written: [modern] };
   const written = major === undefined || major === 5 ? [modern, old] : [major > 5 ? modern : old];
   return { names: [modern, old], written };
-}
-
-export function majorOf({ version }: Pick<DotnetApp, 'version'>): number | undefined {
-  const digits = /^\d{1,4}(?=\.|$)/.exec(version ?? '')?.[0];
-  return digits === undefined ? undefined : Number(digits);
 }

@@ -1,5 +1,4 @@
 import { decodeName, encodeName } from '../../store/index.ts';
-import { ConvertError } from '../error.ts';
 import type { SyncAccess } from '../tree/access.ts';
 import { blockSize, entryAt, entryInodeAt, rawInodeAt, symlinkAt } from './format.ts';
 import { invalidRofs } from './invalid.ts';
@@ -28,11 +27,8 @@ export interface NamedRofsNode {
 export interface RofsNodes {
   readonly records: RofsRecords;
   at(inode: number): RofsNode | undefined;
-  /**
-   * What a path leads to, name by name, of equal ones the first, as in the kernel; links are not followed.
-   * @throws ConvertError `PATH_NOT_FOUND`.
-   */
-  find(path: string): RofsNode;
+  /** What a path leads to, name by name, of equal ones the first, as in the kernel; links are not followed. */
+  find(path: string): RofsNode | undefined;
   /** What a directory holds, in the order of the image; nothing for all else. */
   entriesOf(node: RofsNode): Generator<NamedRofsNode, void, undefined>;
   /**
@@ -91,16 +87,12 @@ export function openNodes(access: SyncAccess): RofsNodes {
     return undefined;
   }
 
-  function find(path: string): RofsNode {
+  function find(path: string): RofsNode | undefined {
     let node = at(1);
     for (const name of path.split('/').filter((part) => part !== '')) {
       node = node && childOf(node, encodeName(name));
     }
-    if (node) return node;
-    throw new ConvertError(
-      'PATH_NOT_FOUND',
-      `looking for ${JSON.stringify(path.slice(0, 120))} in the ROFS: found no such name, wanted one, links not followed`,
-    );
+    return node;
   }
 
   function* read({ inode, start, count }: RofsNode): Generator<Uint8Array, void, undefined> {

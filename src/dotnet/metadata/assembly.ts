@@ -74,6 +74,11 @@ export function readImports(access: SyncAccess): Assembly['imports'] | undefined
   return readMetadata(access, importsOf);
 }
 
+/** The same of the names of the assemblies it refers to. */
+export function readReferences(access: SyncAccess): Assembly['references'] | undefined {
+  return readMetadata(access, referencesOf);
+}
+
 function readMetadata<T>(
   access: SyncAccess,
   use: (tables: Tables, image: ManagedImage) => T,
@@ -119,9 +124,7 @@ function targetFrameworkOf(tables: Tables): string | undefined {
 function usesOf(tables: Tables): Pick<Assembly, 'references' | 'types' | 'members' | 'imports'> {
   const types = rows(tables, table.typeRef, (row) => typeName(tables, row));
   return {
-    references: rows(tables, table.assemblyRef, (row) =>
-      tables.string(tables.cell(table.assemblyRef, row, 6)),
-    ),
+    references: referencesOf(tables),
     types,
     members: rows(tables, table.memberRef, (row) => {
       const parent = tables.coded(table.memberRef, row, 0);
@@ -134,6 +137,12 @@ function usesOf(tables: Tables): Pick<Assembly, 'references' | 'types' | 'member
     }),
     imports: importsOf(tables),
   };
+}
+
+function referencesOf(tables: Tables): Assembly['references'] {
+  return rows(tables, table.assemblyRef, (row) =>
+    tables.string(tables.cell(table.assemblyRef, row, 6)),
+  );
 }
 
 function importsOf(tables: Tables): Assembly['imports'] {

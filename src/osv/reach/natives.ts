@@ -20,7 +20,10 @@ const companions: Readonly<Record<string, string>> = {
   libicudata: 'libicuuc',
 };
 
-type App = Pick<DotnetApp, 'kind' | 'executable' | 'invariantGlobalization' | 'env'>;
+type App = Pick<
+  DotnetApp,
+  'kind' | 'executable' | 'invariantGlobalization' | 'env' | 'version' | 'properties'
+>;
 
 /**
  * Libraries of the distribution that are loaded by name: those .NET opens itself, and those the app's

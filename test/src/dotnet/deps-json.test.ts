@@ -1,19 +1,18 @@
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { withoutAssets } from '../../../src/dotnet/deps-json.ts';
 import { findHostRuntimes } from '../../../src/dotnet/runtimes.ts';
 import { isOtherRid, unusedFor } from '../../../src/dotnet/unused.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const run = promisify(execFile);
 
 const [dotnet] = findHostRuntimes(process.env);
-const home = mkdtempSync(join(tmpdir(), 'osv-convert-deps-'));
-afterAll(() => rmSync(home, { recursive: true, force: true }));
+const home = temporaryFolder('deps');
 
 /** A library of an app; `rid` undefined for what is of every platform. */
 interface Asset {
@@ -101,6 +100,7 @@ function depsJson(all: readonly Library[]): string {
       ),
     ),
   });
+
   const own: Library = {
     name: 'console',
     assets: [{ kind: 'runtime', rid: undefined, path: 'console.dll', file: 'console.dll' }],

@@ -126,7 +126,7 @@ describe('the model of an app (DOTNET.md 1.5)', () => {
   test.each<[string, () => ReturnType<typeof appOf>, string]>([
     [
       'a framework of ASP.NET Core is asked for',
-      () => appOf({}, {}, { framework: aspnet('3.1.0') }),
+      () => appOf({ references: ['Microsoft.AspNetCore'] }, {}, { framework: aspnet('3.1.0') }),
       'aspnet',
     ],
     [
