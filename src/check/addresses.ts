@@ -25,6 +25,7 @@ export function checkAddresses(
   if (told.length === 0) return [];
   return [
     ...unixSockets(told),
+    ...ipv6(told),
     ...loopbackOnly(told),
     ...certificates(told, certificatesIn(env, settings), app.workingDirectory, files),
     ...exposedPorts(told, exposed),
@@ -43,6 +44,24 @@ function unixSockets(told: readonly Told[]): readonly Finding[] {
       severity: 'warning',
       evidence: evidenceOf(first),
       consequence: 'OSv has no Unix sockets: Kestrel cannot listen, and the app ends at its start',
+      fix: 'listen on every interface: http://+:8080',
+    },
+  ];
+}
+
+/** But for `localhost` and what is no address, which Kestrel also listens to where there is no IPv6. */
+const ofIpv6 = /^https?:\/\/\[/i;
+
+/** Seen on OSv: Kestrel cannot bind, and the app ends. */
+function ipv6(told: readonly Told[]): readonly Finding[] {
+  const first = told.find(({ urls }) => urls.some((url) => ofIpv6.test(url)));
+  if (first === undefined) return [];
+  return [
+    {
+      rule: 'ipv6',
+      severity: 'warning',
+      evidence: evidenceOf(first),
+      consequence: 'OSv has no IPv6: Kestrel cannot listen, and the app ends at its start',
       fix: 'listen on every interface: http://+:8080',
     },
   ];
@@ -147,7 +166,7 @@ function exposedPorts(told: readonly Told[], exposed: readonly string[]): readon
       severity: 'note',
       evidence: evidenceOf(first),
       consequence: `the image exposes ${wanted.join(', ')}, where nobody listens`,
-      fix: `forward the port that is listened on: osv-convert run -p 8080:${ports[0]}`,
+      fix: `forward the port that is listened on: osv-convert run FILE -p 8080:${ports[0]}`,
     },
   ];
 }

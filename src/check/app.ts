@@ -1,7 +1,7 @@
 import type { DotnetApp } from '../dotnet/app.ts';
 import type { BundledApp } from '../dotnet/bundled.ts';
 import type { Files } from '../dotnet/files.ts';
-import { majorOf } from '../osv/setting.ts';
+import { majorOf } from '../dotnet/major.ts';
 import { appAssemblies, pluginAssemblies } from './assemblies.ts';
 import { checkCalls } from './calls.ts';
 import type { Finding } from './finding.ts';
@@ -37,25 +37,27 @@ export function checkCode(
 }
 
 /**
- * Seen with CoreCLR on stock kernels: null references end the machine with 3.1 and 10, divisions by zero with
- * 3.1 and not with 10. Native AOT handles them by the same signals.
+ * Seen on stock kernels: null references end the machine with 3.1 and 10, and with Native AOT of 10; divisions
+ * by zero do with 3.1, and with 10 and its Native AOT they do not.
  */
 function hardwareExceptions(app: Placed): Finding {
   const { kind, assembly, executable, version } = app;
-  const isNative = kind === 'native-aot';
   const divides = (majorOf(app) ?? 0) >= 10 ? '' : ', and a division by zero may';
   return {
     rule: 'hardware-exceptions',
     severity: 'note',
     evidence: {
       file: assembly ?? executable,
-      found: isNative ? 'Native AOT' : `.NET ${version ?? ''}`.trim(),
+      found: kind === 'native-aot' ? 'Native AOT' : `.NET ${releaseOf(version)}`.trim(),
     },
-    consequence: isNative
-      ? 'a null reference is likely to end the machine, as it does without Native AOT; nobody measured it'
-      : `a null reference ends the machine, even where NullReferenceException would be caught${divides}`,
+    consequence: `a null reference ends the machine, even where NullReferenceException would be caught${divides}`,
     fix: 'test for null before, or use a kernel that fills in signal frames',
   };
+}
+
+/** `10.0`: a patch makes no difference. */
+function releaseOf(version = ''): string {
+  return /^\d+\.\d+/.exec(version)?.[0] ?? version;
 }
 
 function unseen({ executable }: Placed): Finding {

@@ -94,6 +94,14 @@ export const callRules: readonly CallRule[] = [
     fix: 'use TCP on the loopback interface, or a Channel: there is one process only',
   },
   {
+    rule: 'ipv6',
+    severity: 'note',
+    find: member('System.Net.IPAddress', 'IPv6Any', 'IPv6Loopback'),
+    consequence: 'OSv has no IPv6: a socket for such an address throws SocketException',
+    fix: 'use IPAddress.Any, at least where Socket.OSSupportsIPv6 is false',
+    ofAppOnly: true,
+  },
+  {
     rule: 'temp-file-name',
     severity: 'warning',
     find: member('System.IO.Path', 'GetTempFileName'),
@@ -110,6 +118,15 @@ export const callRules: readonly CallRule[] = [
     fix: 'note the time when the app starts, or use .NET 8 or later',
   },
   {
+    rule: 'process-modules',
+    severity: 'warning',
+    // The shared memory by which OpenSSL waits for random numbers has no name in /proc/self/maps.
+    find: member('System.Diagnostics.Process', 'get_MainModule', 'get_Modules'),
+    consequence:
+      'an assertion of the kernel fails and ends the machine when modules are asked for after OpenSSL made random numbers, as for TLS',
+    fix: 'use Environment.ProcessPath, or AppContext.BaseDirectory',
+  },
+  {
     rule: 'memory-mapped-name',
     severity: 'warning',
     find: member('System.IO.MemoryMappedFiles.MemoryMappedFile', 'CreateNew', 'CreateOrOpen'),
@@ -124,6 +141,20 @@ export const callRules: readonly CallRule[] = [
     consequence:
       'IPGlobalProperties.DomainName needs getdomainname, which OSv has not: the machine ends',
     fix: 'take the name from a setting',
+  },
+  {
+    rule: 'drives',
+    severity: 'note',
+    find: member(
+      'System.IO.DriveInfo',
+      'GetDrives',
+      'get_AvailableFreeSpace',
+      'get_TotalFreeSpace',
+      'get_TotalSize',
+    ),
+    consequence:
+      'OSv tells of no drives, and of 0 bytes that are free: a health check of them finds the disk full',
+    fix: 'leave that check out: the memory of the machine is what /tmp has',
   },
   {
     rule: 'network-state',
@@ -191,6 +222,15 @@ export const callRules: readonly CallRule[] = [
     consequence:
       'the disk is read-only: this library can write below /tmp, a --tmpfs and a --volume only',
     fix: 'let it write below /tmp or a --tmpfs, which end with the machine, below a --volume, which stays, or keep the data on a server',
+    ofAppOnly: true,
+  },
+  {
+    rule: 'sqlite-wal',
+    severity: 'warning',
+    find: reference(/^Microsoft\.EntityFrameworkCore\.Sqlite$/),
+    consequence:
+      'EnsureCreated and Migrate make a database with a write-ahead log, for which OSv lacks locks of files: SqliteException (locking protocol)',
+    fix: 'put Vfs=unix-none into the connection string: there is one process only, and without locks SQLite keeps another log; or keep the data on a server',
     ofAppOnly: true,
   },
   {

@@ -6,15 +6,39 @@ export function checkEnvironment(
   entries: readonly EnvironmentEntry[],
   given: ReadonlyMap<string, string>,
 ): readonly Finding[] {
-  return entries.flatMap((entry): readonly Finding[] => {
+  const found = entries.flatMap((entry): readonly Finding[] => {
     if (entry.origin !== 'osv') return [];
     if (entry.name === 'DOTNET_SYSTEM_GLOBALIZATION_INVARIANT' && entry.value === '1') {
       return [missingIcu(entry)];
     }
     if (entry.name.startsWith('ASPNETCORE_')) return [noAddress(entry)];
-    const found = given.get(entry.name);
-    return found === undefined || isSame(found, entry.value) ? [] : [overruled(entry, found)];
+    const said = given.get(entry.name);
+    return said === undefined || isSame(said, entry.value) ? [] : [overruled(entry, said)];
   });
+  return [...found, ...lostProfiler(entries, given)];
+}
+
+const profiling = 'CORECLR_ENABLE_PROFILING';
+
+/** Of .NET 8, 9 and 10 it was seen that none is loaded where diagnostics are off. */
+function lostProfiler(
+  entries: readonly EnvironmentEntry[],
+  given: ReadonlyMap<string, string>,
+): readonly Finding[] {
+  const value = given.get(profiling);
+  const setting = entries.find(
+    ({ name, origin }) => origin === 'osv' && /^(?:DOTNET|COMPlus)_EnableDiagnostics$/.test(name),
+  );
+  if (value === undefined || !/^(?:0x)?0*1$/i.test(value) || setting === undefined) return [];
+  return [
+    {
+      rule: 'profiler-lost',
+      severity: 'note',
+      evidence: { found: `the image sets ${profiling}=${value}` },
+      consequence: `no profiler is loaded, and what it would trace or measure is lost: ${setting.name}=${setting.value} is set, which turns profilers off`,
+      fix: 'trace and measure in the code of the app, such as by the packages of OpenTelemetry',
+    },
+  ];
 }
 
 function missingIcu({ name }: EnvironmentEntry): Finding {

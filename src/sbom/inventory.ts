@@ -42,7 +42,7 @@ export async function takeInventory(tree: Tree, contents: Contents): Promise<Inv
   const components = mergeComponents(read.flatMap((one) => (isUnread(one) ? [] : cleaned(one))));
   return {
     ...(distribution && { distribution }),
-    components: components.slice(0, componentCap),
+    components: components.length <= componentCap ? components : firstOf(components),
     unread: [...unread, ...excess(components.length)].sort((a, b) => compareNames(a.path, b.path)),
   };
 }
@@ -58,6 +58,16 @@ function cleaned(component: Component): Component {
     foundIn: foundIn.map(wellFormed),
     dependsOn: dependsOn.map(wellFormed),
   };
+}
+
+/** As many as are told of, of which none depends on one that is not. */
+function firstOf(components: readonly Component[]): readonly Component[] {
+  const told = components.slice(0, componentCap);
+  const refs = new Set(told.map(({ ref }) => ref));
+  return told.map((component) => ({
+    ...component,
+    dependsOn: component.dependsOn.filter((ref) => refs.has(ref)),
+  }));
 }
 
 function excess(found: number): readonly Unread[] {
