@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { ConvertError } from '../../error.ts';
 import type { Credentials } from './credentials.ts';
 import { hubKey } from './match.ts';
-import { isRootsToClose } from './place.ts';
+import { isOfRootsRuntime } from './place.ts';
 
 /** Bytes above which a file is no auth file. */
 const sizeCap = 4 * 1024 * 1024;
@@ -85,7 +85,7 @@ async function readText(path: string): Promise<string | undefined> {
     if (error instanceof ConvertError) throw error;
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    if (code === 'EACCES' && isRootsToClose(path)) return undefined;
+    if (code === 'EACCES' && isOfRootsRuntime(path)) return undefined;
     throw invalid(path, `no readable file (${String(code)})`);
   }
 }

@@ -35,7 +35,7 @@ export function authFilesOf(place: Place): readonly string[] {
  * True of podman's file below `/run/containers`, a folder that root's podman makes for itself alone: then
  * nobody else has anything in it.
  */
-export function isRootsToClose(path: string): boolean {
+export function isOfRootsRuntime(path: string): boolean {
   return path.startsWith(`${commonRuntime}/`);
 }
 

@@ -3,7 +3,7 @@ import { BlockList, isIP } from 'node:net';
 /**
  * Whether NO_PROXY has a server spoken to directly, by the rules of the tools written in Go
  * (golang.org/x/net/http/httpproxy), which docker, podman and skopeo are: names mean themselves and
- * all below them (`.NAME` and `*.NAME` too), addresses and networks (`10.0.0.0/8`, `fd00::/8`) what
+ * all below them, `.NAME` and `*.NAME` only what is below, addresses and networks (`10.0.0.0/8`, `fd00::/8`) what
  * is written as an address, `*` everything; a port narrows a name or an address down to it.
  */
 export function isExcepted(origin: URL, noProxy: string): boolean {
@@ -24,8 +24,9 @@ function covers(entry: string, host: string, port: string): boolean {
   if (only !== undefined && Number(only) !== Number(port)) return false;
   const name = unbracketed(named ?? entry);
   if (isIP(name) > 0 || isIP(host) > 0) return isWithin(host, name);
-  const suffix = name.replace(/^\*?\./, '').replace(/\.$/, '');
-  return suffix !== '' && (host === suffix || host.endsWith(`.${suffix}`));
+  const below = name.replace(/^\*\./, '.').replace(/\.$/, '');
+  if (below.startsWith('.')) return host.endsWith(below);
+  return below !== '' && (host === below || host.endsWith(`.${below}`));
 }
 
 /** By value: an IPv6 address can be written in several ways. */

@@ -33,6 +33,7 @@ describe('isExcepted', () => {
     ['https://reg.acme.test', 'acme.test', true],
     ['https://reg.acme.test', '.acme.test', true],
     ['https://reg.acme.test', '*.acme.test', true],
+    ['https://acme.test', '.acme.test,*.acme.test', false],
     ['https://reg.acme.test', 'ACME.test.', true],
     ['https://reg.acme.test', 'cme.test', false],
     ['https://acme.test', 'reg.acme.test', false],
