@@ -4,6 +4,7 @@ import { parseFile } from './file-argument.ts';
 import { printable } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
 import { refuseStream } from './no-stream.ts';
+import { withDigest } from './with-digest.ts';
 
 export function defineLoad(command: Command): void {
   command
@@ -34,7 +35,8 @@ async function loadCommand(
   await withSession(command, async ({ store, onEvent, signal, print }) => {
     const images = await load(store, path, { ...(name && { name }), onEvent, signal });
     const lines = images.map(
-      ({ reference, digest, platform }) => `${printable(reference)}@${digest} (${platform})\n`,
+      ({ reference, digest, platform }) =>
+        `${printable(withDigest(reference, digest))} (${platform})\n`,
     );
     const came = images.flatMap(({ referrers = [] }) => referrers.map(({ digest }) => digest));
     const counted = countedReferrers(came.length === 0 ? undefined : [...new Set(came)]);

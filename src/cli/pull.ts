@@ -15,6 +15,7 @@ import {
   type PolicyOptions,
   pullOptionsOf,
 } from './source-options.ts';
+import { withDigest } from './with-digest.ts';
 
 interface PullCommandOptions extends PolicyOptions {
   readonly platform?: readonly string[];
@@ -104,5 +105,5 @@ function rowOf({ name, descriptor, platform, manifest }: StoredImage) {
 }
 
 function lineOf({ reference, digest, platform, size }: ReturnType<typeof rowOf>): string {
-  return `${reference}@${digest} (${platform}, ${formatBytes(size)})\n`;
+  return `${withDigest(reference, digest)} (${platform}, ${formatBytes(size)})\n`;
 }

@@ -4,6 +4,7 @@ import { formatBytes } from './format.ts';
 import { addGlobalOptions } from './globals.ts';
 import { addReachOptions, type ReachOptions, registryOptionsOf } from './source-options.ts';
 import { tellRetries } from './tell-retries.ts';
+import { withDigest } from './with-digest.ts';
 
 interface PushCommandOptions extends ReachOptions {
   readonly referrers?: boolean;
@@ -44,7 +45,8 @@ async function pushCommand(
     const registry = tellRetries(registryOptionsOf(options), onEvent);
     const { referrers = false } = options;
     const pushed = await push(store, ref, target, { referrers, registry, onEvent, signal });
-    const line = `${pushed.reference}@${pushed.digest} (${formatBytes(pushed.uploaded)} sent)\n`;
+    const name = withDigest(pushed.reference, pushed.digest);
+    const line = `${name} (${formatBytes(pushed.uploaded)} sent)\n`;
     await print(pushed, line + countedReferrers(pushed.referrers));
   });
 }

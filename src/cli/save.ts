@@ -5,6 +5,7 @@ import { countedReferrers } from './counted-referrers.ts';
 import { addGlobalOptions } from './globals.ts';
 import { refuseStream } from './no-stream.ts';
 import { addReachOptions, type ReachOptions, registryOptionsOf } from './source-options.ts';
+import { withDigest } from './with-digest.ts';
 
 interface SaveCommandOptions extends ReachOptions {
   readonly output: string;
@@ -65,7 +66,7 @@ async function saveCommand(
       onEvent,
       signal,
     });
-    const lines = saved.images.map(({ reference, digest }) => `${reference}@${digest}\n`);
+    const lines = saved.images.map(({ reference, digest }) => `${withDigest(reference, digest)}\n`);
     const counted = countedReferrers(saved.referrers);
     await print(saved, `${output}: ${saved.format}\n${lines.join('')}${counted}`);
   });

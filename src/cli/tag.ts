@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { addGlobalOptions } from './globals.ts';
+import { withDigest } from './with-digest.ts';
 
 export function defineTag(command: Command): void {
   command
@@ -30,7 +31,7 @@ async function tagCommand(
     const digests = images.map(({ digest }) => digest);
     await print(
       { reference, digests },
-      digests.map((digest) => `${reference}@${digest}\n`).join(''),
+      digests.map((digest) => `${withDigest(reference, digest)}\n`).join(''),
     );
   });
 }
