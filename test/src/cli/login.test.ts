@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createAuthority } from '../../support/certificate.ts';
@@ -13,6 +13,7 @@ import {
 import { startRegistry } from '../../support/registry/registry.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { top } from '../../support/top.ts';
+import { writeProgram } from '../../support/write-program.ts';
 
 const program = join(top, 'dist/bin/osv-convert.cjs');
 const authority = createAuthority();
@@ -103,11 +104,10 @@ withRegistry('osv-convert login', () => {
     await mkdir(join(home, 'bin'));
     await mkdir(join(home, '.docker'));
     const helper = join(home, 'bin/docker-credential-see');
-    await writeFile(
+    writeProgram(
       helper,
       '#!/bin/sh\nps axww -o args > "$HOME/ps"\n[ $1 = get ] && exec cat "$HOME/store"\ncat > "$HOME/$1"\n',
     );
-    await chmod(helper, 0o755);
     await writeFile(join(home, '.docker/config.json'), '{"credsStore":"see"}');
     const { code, stdout } = await login(password, '--json');
     expect(code).toBe(0);

@@ -8,6 +8,7 @@ import { helloImage } from '../../support/hello-image.ts';
 import { writeLayout } from '../../support/layout.ts';
 import { otherUser } from '../../support/other-user.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { writeProgram } from '../../support/write-program.ts';
 import { fakeLoader } from '../osv/fake-kernel.ts';
 
 /** In the place of QEMU: tells which disk it was given, and ends like a guest that powers off. */
@@ -21,8 +22,7 @@ let env: Record<string, string>;
 beforeAll(async () => {
   const programs = join(folder, 'bin');
   await mkdir(programs);
-  await writeFile(join(programs, 'qemu-system-x86_64'), machine);
-  await chmod(join(programs, 'qemu-system-x86_64'), 0o755);
+  writeProgram(join(programs, 'qemu-system-x86_64'), machine);
   env = {
     PATH: `${programs}:${process.env['PATH']}`,
     XDG_CACHE_HOME: join(folder, 'cache'),

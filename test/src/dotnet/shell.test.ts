@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSimpleCommand } from '../../../src/dotnet/shell.ts';
 import { findProgram } from '../../support/docker-registry.ts';
+import { writeProgram } from '../../support/write-program.ts';
 
 const env = new Map([
   ['APP_DLL', 'app.dll'],
@@ -118,11 +119,10 @@ describe('readSimpleCommand and the shells of this machine', () => {
     folder = realpathSync(mkdtempSync(join(tmpdir(), 'osv-convert-shell-')));
     for (const name of ['bin', 'work', 'work/sub', 'work/sub/a b']) mkdirSync(join(folder, name));
     writeFileSync(join(folder, 'work/app.dll'), '');
-    writeFileSync(
+    writeProgram(
       join(folder, 'bin/dotnet'),
       '#!/bin/sh\nprintf "%s\\0" "$#" "$@" "$(pwd -P)"\nexec cat /proc/$$/environ\n',
     );
-    chmodSync(join(folder, 'bin/dotnet'), 0o755);
   });
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));

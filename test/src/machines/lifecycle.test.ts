@@ -20,6 +20,7 @@ import { myself } from '../../../store/processes.ts';
 import { type Afterwards, bootSectorDisk } from '../../support/boot-sector.ts';
 import { findProgram } from '../../support/docker-registry.ts';
 import { processesIn } from '../../support/processes-in.ts';
+import { writeProgram } from '../../support/write-program.ts';
 
 const hasQemu = findProgram('qemu-system-x86_64') !== undefined;
 if (!hasQemu) console.log('skipped: the life of machines, for QEMU is not installed');
@@ -385,7 +386,7 @@ describe('createMachine', () => {
     ['kill -SEGV $$', 'it ended by SIGSEGV, wanted it to run until its guest ends'],
   ])('says how QEMU ended that does %j, and leaves nothing behind', async (script, problem) => {
     const program = join(folder, 'qemu-system-x86_64');
-    await writeFile(program, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    writeProgram(program, `#!/bin/sh\n${script}\n`);
     await expect(create('', 'stay', { env: { PATH: folder } })).rejects.toMatchObject({
       code: 'QEMU_FAILED',
       message: `starting ${program}: found ${problem}`,

@@ -20,6 +20,7 @@ import { type Owner, ownerOf } from '../../../store/processes.ts';
 import { type Afterwards, bootSectorDisk } from '../../support/boot-sector.ts';
 import { findProgram } from '../../support/docker-registry.ts';
 import { top } from '../../support/top.ts';
+import { writeProgram } from '../../support/write-program.ts';
 
 const share = { folder: '/srv/a', socket: 'share0.socket' };
 const listening = "echo 'Waiting for vhost-user socket connection...' >&2";
@@ -54,7 +55,7 @@ describe('keepShare', () => {
   /** By a virtiofsd that does what `script` says. */
   async function serve(script: string, signal?: AbortSignal): Promise<KeptShare> {
     const program = join(folder, 'virtiofsd');
-    await writeFile(program, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    writeProgram(program, `#!/bin/sh\n${script}\n`);
     const place = { ...share, folder: join(folder, 'shared') };
     return await keepShare(folder, 0, place, { program, flavour: 'rust' }, signal);
   }
@@ -135,7 +136,7 @@ describe('keepShare', () => {
 
   it('leaves nobody behind when its process is killed before it keeps', async () => {
     const program = join(folder, 'virtiofsd');
-    await writeFile(program, `#!/bin/sh\n${serving}`, { mode: 0o755 });
+    writeProgram(program, `#!/bin/sh\n${serving}`);
     const module = pathToFileURL(join(top, 'dist/src/machines/keep-share.js')).href;
     const words = [folder, 0, { ...share, folder }, { program, flavour: 'rust' }];
     const script = `
@@ -292,7 +293,7 @@ describe.skipIf(reason !== undefined)('a machine with shares', () => {
       const { program } = findVirtiofsd(process.env);
       const kill = when === 'a server starts' ? '[ "$1" = --help ] || kill -9 "$CREATOR"' : '';
       const script = `#!/bin/sh\n${kill}\nexec ${program} "$@"\n`;
-      await writeFile(join(folder, 'virtiofsd'), script, { mode: 0o755 });
+      writeProgram(join(folder, 'virtiofsd'), script);
       const module = pathToFileURL(join(top, 'dist/src/machines/create.js')).href;
       const text = `
       const { createMachine } = await import(${JSON.stringify(module)});

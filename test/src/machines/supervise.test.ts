@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { processesIn } from '../../support/processes-in.ts';
 import { top } from '../../support/top.ts';
+import { writeProgram } from '../../support/write-program.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -20,7 +21,7 @@ test('supervise leaves nothing when its process is killed before it hears of the
   // The shell makes its pipes with this, which ends when nobody is there to hear it.
   const mkfifo = join(folder, 'mkfifo');
   const waiting = 'while kill -0 "$CREATOR" 2>/dev/null; do :; done';
-  writeFileSync(mkfifo, `#!/bin/sh\n${waiting}\nexec /usr/bin/mkfifo "$@"\n`, { mode: 0o755 });
+  writeProgram(mkfifo, `#!/bin/sh\n${waiting}\nexec /usr/bin/mkfifo "$@"\n`);
   const module = pathToFileURL(join(top, 'dist/src/machines/supervise.js')).href;
   const script = `
     const { supervise } = await import(${JSON.stringify(module)});

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -16,6 +16,7 @@ import type { Machine } from '../../../src/run/machine.ts';
 import { parseNetwork } from '../../../src/run/parse-network.ts';
 import { networksOf } from '../../../src/run/plan-networks.ts';
 import { runMachine } from '../../../src/run/run-machine.ts';
+import { writeProgram } from '../../support/write-program.ts';
 import { serveFirecracker } from './fake-firecracker.ts';
 import { layOutFirecracker } from './lay-out-firecracker.ts';
 
@@ -231,7 +232,7 @@ describe('runMachine', () => {
   });
 
   it('fails when what has the name of Firecracker ends in good order and is none', async () => {
-    await writeFile(join(folder, 'firecracker'), '#!/bin/sh\n', { mode: 0o755 });
+    writeProgram(join(folder, 'firecracker'), '#!/bin/sh\n');
     const call = runMachine(machine, {
       vmm: 'firecracker',
       env: { PATH: folder },

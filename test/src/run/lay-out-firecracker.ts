@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeProgram } from '../../support/write-program.ts';
 
 /**
  * Puts a program `firecracker` in `folder` that speaks the API and, in place of a guest, prints its arguments
@@ -20,5 +20,5 @@ export async function layOutFirecracker(
       const seen = JSON.stringify([flag, ...more, ...machine.keys()]);
       process.stdout.write(seen + '\\n' + ${JSON.stringify(console)}, ${then});
     });`;
-  await writeFile(join(folder, 'firecracker'), script, { mode: 0o755 });
+  writeProgram(join(folder, 'firecracker'), script);
 }

@@ -11,6 +11,7 @@ import { parseNetwork } from '../../../src/run/parse-network.ts';
 import { networksOf } from '../../../src/run/plan-networks.ts';
 import { parsePortForward } from '../../../src/run/port-forward.ts';
 import { type RunOptions, runMachine } from '../../../src/run/run-machine.ts';
+import { writeProgram } from '../../support/write-program.ts';
 
 let folder: string;
 
@@ -43,9 +44,7 @@ async function runWith(
   of: Machine = machine,
   interpreter: string = process.execPath,
 ) {
-  await writeFile(join(folder, 'qemu-system-x86_64'), `#!${interpreter}\n${script}`, {
-    mode: 0o755,
-  });
+  writeProgram(join(folder, 'qemu-system-x86_64'), `#!${interpreter}\n${script}`);
   let text = '';
   const ended = await runMachine(of, {
     env: { PATH: folder },
@@ -335,10 +334,9 @@ describe('runMachine', () => {
   it.skipIf(setpriv === undefined)(
     'leaves no QEMU behind when its own process is killed',
     async () => {
-      await writeFile(
+      writeProgram(
         join(folder, 'qemu-system-x86_64'),
         `#!${process.execPath}\nconsole.log(process.pid); setInterval(() => {}, 1000);`,
-        { mode: 0o755 },
       );
       const url = new URL('../../../dist/src/run/run-machine.js', import.meta.url);
       const script = `

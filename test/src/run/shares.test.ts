@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -10,6 +10,7 @@ import { startQemu } from '../../../src/run/qemu.ts';
 import { qemuArguments } from '../../../src/run/qemu-arguments.ts';
 import { serveShares } from '../../../src/run/share-servers.ts';
 import { findVirtiofsd, virtiofsdCommand } from '../../../src/run/virtiofsd.ts';
+import { writeProgram } from '../../support/write-program.ts';
 
 const machine: Machine = {
   architecture: 'x86_64',
@@ -99,7 +100,7 @@ describe('serveShares', () => {
   /** A virtiofsd of the kind whose help this is, which then does what `script` says. */
   const program = async (help: string, script: string): Promise<NodeJS.ProcessEnv> => {
     const text = `#!/bin/sh\nif [ "$1" = --help ]; then echo '${help}'; exit; fi\n${script}\n`;
-    await writeFile(join(folder, 'bin/virtiofsd'), text, { mode: 0o755 });
+    writeProgram(join(folder, 'bin/virtiofsd'), text);
     return { ...process.env, PATH: `${join(folder, 'bin')}:${process.env['PATH']}` };
   };
   const served = [{ folder: '/srv/a', socket: 'share0.socket' }];
@@ -107,9 +108,7 @@ describe('serveShares', () => {
 
   it('ends the machine when a server is gone, for its guest would wait for ever', async () => {
     const env = await program(rust, "echo 'Waiting for vhost-user socket connection...' >&2");
-    await writeFile(join(folder, 'bin/qemu-system-x86_64'), '#!/bin/sh\nexec sleep 600\n', {
-      mode: 0o755,
-    });
+    writeProgram(join(folder, 'bin/qemu-system-x86_64'), '#!/bin/sh\nexec sleep 600\n');
     const vmm = await startQemu({ ...machine, shares: served }, env);
     const exit = await vmm.process.ended;
     expect(vmm.failure(exit)).toMatchObject({
@@ -130,7 +129,7 @@ describe('serveShares', () => {
   it('takes the first that this user may run', async () => {
     const later = join(folder, 'later');
     await mkdir(later);
-    await writeFile(join(later, 'virtiofsd'), `#!/bin/sh\necho '${rust}'\n`, { mode: 0o755 });
+    writeProgram(join(later, 'virtiofsd'), `#!/bin/sh\necho '${rust}'\n`);
     const { PATH } = await program('-o source=PATH', 'exit 1');
     const env = { PATH: `${PATH}:${later}` };
     const found = { program: join(later, 'virtiofsd'), flavour: 'rust' };

@@ -8,6 +8,7 @@ import { extStateOf } from '../../../src/run/ext-superblock.ts';
 import { findSystemProgram } from '../../../src/run/system-program.ts';
 import { checkVolume } from '../../../src/run/volume-check.ts';
 import { makeVolume, mke2fsArguments } from '../../../src/run/volume-file.ts';
+import { writeProgram } from '../../support/write-program.ts';
 
 const { env } = process;
 const tools = ['mke2fs', 'dumpe2fs', 'e2fsck'].map((name) => findSystemProgram(name, env));
@@ -79,7 +80,7 @@ describe.skipIf(absent)('makeVolume', () => {
   it('says that there is no room when mke2fs says so', async () => {
     await mkdir(at('bin'));
     const text = '#!/bin/sh\necho "mke2fs: No space left on device while writing" >&2\nexit 1\n';
-    await writeFile(at('bin/mke2fs'), text, { mode: 0o755 });
+    writeProgram(at('bin/mke2fs'), text);
     const full = { ...env, PATH: `${at('bin')}:${env['PATH']}` };
     await expect(makeVolume(at('v'), 8 * mib, full)).rejects.toMatchObject({
       code: 'OUTPUT_FULL',
@@ -158,7 +159,7 @@ describe.skipIf(absent)('checkVolume', () => {
     await patch(at('v'), 0x3a, 2);
     await mkdir(at('bin'));
     // Found before the real one, it fails as on a file that others have locked.
-    await writeFile(at('bin/flock'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+    writeProgram(at('bin/flock'), '#!/bin/sh\nexit 1\n');
     const before = await readFile(at('v'));
     const told: string[] = [];
     const path = `${at('bin')}:${env['PATH']}`;

@@ -9,6 +9,7 @@ import { makeVolume } from '../../../src/run/volume-file.ts';
 import { makeWorkFolder, ownerWord } from '../../../src/run/work-folder.ts';
 import { myself } from '../../../store/processes.ts';
 import { top } from '../../support/top.ts';
+import { writeProgram } from '../../support/write-program.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -22,7 +23,7 @@ const left = async (): Promise<readonly string[]> => (await readdir(folder)).sor
 async function program(name: string, script: string): Promise<NodeJS.ProcessEnv> {
   const bin = join(folder, 'bin');
   await mkdir(bin, { recursive: true });
-  await writeFile(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  writeProgram(join(bin, name), `#!/bin/sh\n${script}\n`);
   return { ...process.env, PATH: `${bin}:${process.env['PATH']}`, TMPDIR: folder };
 }
 

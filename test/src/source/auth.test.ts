@@ -19,6 +19,7 @@ import { isKeyOf, keyOf, matchingKeys } from '../../../src/source/auth/match.ts'
 import { authFilesOf, type Place } from '../../../src/source/auth/place.ts';
 import { userCredentials } from '../../../src/source/auth/user.ts';
 import { parseRegistry } from '../../../src/source/registry/registry-name.ts';
+import { writeProgram } from '../../support/write-program.ts';
 
 let home = '';
 beforeEach(async () => {
@@ -43,7 +44,8 @@ const dockerFile = (content: unknown) => write('.docker/config.json', content);
 
 /** A credential helper that runs `script`; `$1` is the verb. */
 async function helper(name: string, script: string): Promise<void> {
-  await chmod(await write(`bin/docker-credential-${name}`, `#!/bin/sh\n${script}\n`), 0o755);
+  await mkdir(join(home, 'bin'), { recursive: true });
+  writeProgram(join(home, `bin/docker-credential-${name}`), `#!/bin/sh\n${script}\n`);
 }
 
 const auth = (username: string, password: string) => ({

@@ -1,10 +1,11 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { askHelper, type Helper, storeWithHelper } from '../../../src/source/auth/helper.ts';
 import { userCredentials } from '../../../src/source/auth/user.ts';
+import { writeProgram } from '../../support/write-program.ts';
 
 let home = '';
 beforeEach(async () => {
@@ -16,8 +17,7 @@ const environment = () => ({ PATH: `${home}:/usr/bin:/bin`, REGISTRY_AUTH_FILE: 
 
 async function install(script: string): Promise<Helper> {
   const program = join(home, 'docker-credential-own');
-  await writeFile(program, `#!/bin/sh\n${script}\n`);
-  await chmod(program, 0o755);
+  writeProgram(program, `#!/bin/sh\n${script}\n`);
   return { name: 'own', file: 'config.json', env: environment() };
 }
 
