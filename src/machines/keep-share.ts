@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -14,6 +13,7 @@ import {
 import { keepPrograms, keepScript, leastKept } from './keep-script.ts';
 import { killGroup } from './kill-group.ts';
 import { fileNames } from './record.ts';
+import { startShell } from './start-shell.ts';
 
 /**
  * Starts the server of its words, in the folder of the machine, and says what that says until it listens; what it
@@ -83,16 +83,7 @@ export async function keepShare(
   signal?: AbortSignal,
 ): Promise<KeptShare> {
   const words = [String(at), share.socket, ...virtiofsdCommand(virtiofsd, share, folder)];
-  const shell = spawn('/bin/sh', ['-c', script, 'osv-convert', ...words], {
-    cwd: folder,
-    // A session of its own: the terminal's end and its signals are not for the machine.
-    detached: true,
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
-  shell.stdin.on('error', () => undefined);
-  const gone = new Promise<void>((resolve) => {
-    shell.once('exit', () => resolve()).once('error', () => resolve());
-  });
+  const { shell, gone } = startShell(folder, script, words);
   const drop = async (): Promise<void> => {
     // The number of one that has ended may be another's.
     const lives = shell.exitCode === null && shell.signalCode === null;

@@ -1,14 +1,13 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Readable, Writable } from 'node:stream';
 import { isAlive, type Owner, ownerOf } from '../../store/processes.ts';
 import { ConvertError } from '../error.ts';
 import type { VmmKind } from '../run/run-machine.ts';
 import { keepPrograms, keepScript } from './keep-script.ts';
 import { fileNames } from './record.ts';
+import { type Shell, startShell } from './start-shell.ts';
 
 /** Bytes of what a hypervisor itself says; a guest has ways to make it speak. */
 const talkLimit = 512 * 1024;
@@ -54,8 +53,6 @@ export interface Supervised {
   drop(): Promise<void>;
 }
 
-type Shell = ChildProcessByStdio<Writable, Readable, null>;
-
 /**
  * Starts the hypervisor of `words`; of its console the last is kept, at most `logSize` bytes.
  * @throws ConvertError `QEMU_FAILED` or `FIRECRACKER_FAILED` when there is no shell, or it ended at once.
@@ -67,16 +64,7 @@ export async function supervise(
   logSize: number,
 ): Promise<Supervised> {
   const script = scriptOf(Math.floor(logSize / 2));
-  const shell: Shell = spawn('/bin/sh', ['-c', script, 'osv-convert', ...words], {
-    cwd: folder,
-    // A session of its own: the terminal's end and its signals are not for the machine.
-    detached: true,
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
-  shell.stdin.on('error', () => undefined);
-  const gone = new Promise<void>((resolve) => {
-    shell.once('exit', () => resolve()).once('error', () => resolve());
-  });
+  const { shell, gone } = startShell(folder, script, words);
   let started: Owner | undefined;
   const drop = async (): Promise<void> => {
     shell.stdin.end();
